@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every service process does around its rpc tables: directories, lock, socket or activation, signals, idle exit. */
+#pragma once
+
+#include <stdint.h>
+
+#include "api/rpc/rpc.h"
+#include "libross/config/options.h"
+
+struct daemon_options {
+    const char *program;  /* "ross-contentd" */
+    const char *root, *state, *address, *config, *log_level; /* --root --state --address --config --log-level */
+    int64_t idle_exit_ns; /* --idle-exit: leave after that long without a call; 0 = never */
+    bool version;
+};
+
+/* The rows above, for the program's own table: copy them in front of its own. */
+extern const struct option_row daemon_option_rows[];
+extern const size_t daemon_option_rows_n;
+
+/*
+ * Opens root and state (0711), takes the lock ROOT/PROGRAM.lock (FailedPrecondition naming the holder's pid when
+ * another one has it), listens on address or the socket passed by systemd (LISTEN_FDS), serves, tells sd_notify, until
+ * SIGTERM, SIGINT or idle. SIGTERM lets running calls end for 5 s.
+ */
+int daemon_serve(const struct daemon_options *opt, const struct rpc_service *services, size_t n,
+                 struct err *err);
+/* The lock alone, before opening a database; the fd is held for the life of the process. */
+int daemon_lock(const struct daemon_options *opt, int *ret_lock_fd, struct err *err);
