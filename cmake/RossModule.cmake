@@ -56,10 +56,9 @@ function(ross_module name)
   file(GLOB fuzzers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_fuzz.c)
   list(REMOVE_ITEM sources ${tests} ${fuzzers} ${CMAKE_CURRENT_SOURCE_DIR}/main.c
        ${CMAKE_CURRENT_SOURCE_DIR}/fuzz_replay.c)
-  if(NOT sources) # headers only: targets that name the module still configure
-    add_library(${name} INTERFACE)
-    target_link_libraries(${name} INTERFACE ${A_DEPS} ${A_LIBS})
-    return()
+  if(NOT sources) # headers only: an empty archive, so that targets that name the module still configure
+    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/empty.c "")
+    set(sources ${CMAKE_CURRENT_BINARY_DIR}/empty.c)
   endif()
   add_library(${name} STATIC ${sources})
   target_link_libraries(${name} PUBLIC ${A_DEPS} ${A_LIBS})
