@@ -10,9 +10,9 @@
 
 #include "mem.h"
 
-#define CHUNK_SIZE_MIN 4080
+#define CHUNK_SIZE_MIN  4080
 #define CHUNK_SIZE_KEEP (64 * 1024) /* a chunk larger than this is not kept by arena_reset */
-#define ALIGN_TO 16
+#define ALIGN_TO        16
 
 struct arena_chunk {
     struct arena_chunk *next;
@@ -138,5 +138,5 @@ arena_done(struct arena *a)
         next = c->next;
         free(c);
     }
-    *a = (struct arena) {0};
+    *a = (struct arena){0};
 }

@@ -7,9 +7,9 @@
 
 #include "err.h"
 
-#define NS_PER_S INT64_C(1000000000)
-#define NS_PER_MS INT64_C(1000000)
-#define NS_PER_US INT64_C(1000)
+#define NS_PER_S      INT64_C(1000000000)
+#define NS_PER_MS     INT64_C(1000000)
+#define NS_PER_US     INT64_C(1000)
 #define CLOCK_STR_MAX 40
 
 /* Nanoseconds since 1970, the precise clock (never the coarse one: reference 9.6). */

@@ -13,6 +13,8 @@
 #ifdef ROSS_FAULTS
 /* 0, or the errno that this step shall fail with. */
 int fault_point(const char *name);
+/* Reads the environment again and counts from the start: for tests that set it themselves. */
+void fault_reload(void);
 #define FAULT(name) fault_point(name)
 #else
 #define FAULT(name) 0

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define INPUT_MAX (1 << 20)
-#define VARIANTS 64
+#define VARIANTS  64
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -40,7 +40,7 @@ labels_set_raw(struct labels *l, const char *key, const char *value)
     }
     l->items = xreallocarray(l->items, l->n + 1, sizeof *l->items);
     memmove(l->items + at + 1, l->items + at, (l->n - at) * sizeof *l->items);
-    l->items[at] = (struct label) {.key = xstrdup(key), .value = copy};
+    l->items[at] = (struct label){.key = xstrdup(key), .value = copy};
     l->n++;
 }
 
@@ -83,7 +83,7 @@ labels_clone(const struct labels *l)
         return copy;
     copy.items = xreallocarray(NULL, l->n, sizeof *copy.items);
     for (size_t i = 0; i < l->n; i++)
-        copy.items[i] = (struct label) {
+        copy.items[i] = (struct label){
             .key = xstrdup(l->items[i].key),
             .value = xstrdup(l->items[i].value),
         };
@@ -153,5 +153,5 @@ labels_done(struct labels *l)
         free(l->items[i].value);
     }
     free(l->items);
-    *l = (struct labels) {0};
+    *l = (struct labels){0};
 }

@@ -102,7 +102,7 @@ put_quoted(struct line *l, const char *s)
     for (; s && *s; s++) {
         c = (unsigned char) *s;
         if (c == '"' || c == '\\')
-            put(l, (char[]) {'\\', (char) c}, 2);
+            put(l, (char[]){'\\', (char) c}, 2);
         else if (c == '\n')
             put(l, "\\n", 2);
         else if (c < 0x20 || c == 0x7f) {
@@ -151,8 +151,9 @@ log_line(enum log_level level, const char *msg, const struct log_kv *kvs, unsign
 
     if (fd < 0)
         return;
-    l.len = (size_t) snprintf(l.text, sizeof l.text, "time=%s level=%s prog=%s msg=",
-                              clock_format(clock_now_ns(), when), level_names[level], log_program);
+    l.len = (size_t) snprintf(l.text, sizeof l.text,
+                              "time=%s level=%s prog=%s msg=", clock_format(clock_now_ns(), when),
+                              level_names[level], log_program);
     put_quoted(&l, msg);
     for (unsigned i = 0; i < n; i++)
         put_kv(&l, &kvs[i]);

@@ -20,18 +20,19 @@ struct log_kv {
     int64_t num;
 };
 
-#define KV_STR(k, v) ((struct log_kv) {.key = (k), .kind = LOG_KV_STR, .str = (v)})
-#define KV_INT(k, v) ((struct log_kv) {.key = (k), .kind = LOG_KV_INT, .num = (v)})
+#define KV_STR(k, v) ((struct log_kv){.key = (k), .kind = LOG_KV_STR, .str = (v)})
+#define KV_INT(k, v) ((struct log_kv){.key = (k), .kind = LOG_KV_INT, .num = (v)})
 /* A duration given in nanoseconds, shown in milliseconds. */
-#define KV_MS(k, v_ns) ((struct log_kv) {.key = (k), .kind = LOG_KV_MS, .num = (v_ns)})
+#define KV_MS(k, v_ns) ((struct log_kv){.key = (k), .kind = LOG_KV_MS, .num = (v_ns)})
 /* error="message" code=NotFound */
-#define KV_ERR(err) ((struct log_kv) {.key = "error", .kind = LOG_KV_ERR, .str = (err)->msg, .num = (err)->code})
+#define KV_ERR(err)                                                                                \
+    ((struct log_kv){.key = "error", .kind = LOG_KV_ERR, .str = (err)->msg, .num = (err)->code})
 
 #define log_trace(area, ...) LOG_LINE_AREA_(area, __VA_ARGS__)
-#define log_debug(...) LOG_LINE_(LOG_DEBUG, __VA_ARGS__)
-#define log_info(...) LOG_LINE_(LOG_INFO, __VA_ARGS__)
-#define log_warn(...) LOG_LINE_(LOG_WARN, __VA_ARGS__)
-#define log_error(...) LOG_LINE_(LOG_ERROR, __VA_ARGS__)
+#define log_debug(...)       LOG_LINE_(LOG_DEBUG, __VA_ARGS__)
+#define log_info(...)        LOG_LINE_(LOG_INFO, __VA_ARGS__)
+#define log_warn(...)        LOG_LINE_(LOG_WARN, __VA_ARGS__)
+#define log_error(...)       LOG_LINE_(LOG_ERROR, __VA_ARGS__)
 
 /* "trace" … "error" ("warning" too); InvalidArgument otherwise. */
 int log_level_parse(const char *s, enum log_level *ret, struct err *err);

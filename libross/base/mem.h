@@ -31,7 +31,7 @@ auto_free_p(void *p)
 /* `AUTO_PTR(ingest) in = NULL;` calls ingest_free(in) at the end of the scope. Needs DEFINE_AUTO_PTR. */
 #define AUTO_PTR(type) __attribute__((cleanup(type##_freep))) struct type *
 #define DEFINE_AUTO_PTR(type)                                                                      \
-    static inline void type##_freep(struct type **p)                                              \
+    static inline void type##_freep(struct type **p)                                               \
     {                                                                                              \
         type##_free(*p);                                                                           \
     }
@@ -50,9 +50,9 @@ auto_free_p(void *p)
     __extension__({                                                                                \
         __typeof__(s) *take_p_ = &(s);                                                             \
         __typeof__(s) take_v_ = *take_p_;                                                          \
-        *take_p_ = (__typeof__(s)) {0};                                                            \
+        *take_p_ = (__typeof__(s)){0};                                                             \
         take_v_;                                                                                   \
     })
 
-#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define CONTAINER_OF(ptr, type, member) ((type *) ((char *) (ptr) - offsetof(type, member)))
+#define ARRAY_LEN(a)                    (sizeof(a) / sizeof((a)[0]))
+#define CONTAINER_OF(ptr, type, member) ((type *) ((char *) (ptr) -offsetof(type, member)))

@@ -142,5 +142,5 @@ strv_done(struct strv *v)
     for (size_t i = 0; i < v->n; i++)
         free(v->items[i]);
     free(v->items);
-    *v = (struct strv) {0};
+    *v = (struct strv){0};
 }

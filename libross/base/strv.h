@@ -13,9 +13,9 @@ struct strv {
     size_t n;
 };
 
-void strv_add(struct strv *v, const char *s);            /* copies */
+void strv_add(struct strv *v, const char *s);             /* copies */
 void strv_add_n(struct strv *v, const char *s, size_t n); /* copies at most n bytes */
-void strv_take(struct strv *v, char *s);                 /* takes ownership of s */
+void strv_take(struct strv *v, char *s);                  /* takes ownership of s */
 void strv_printf(struct strv *v, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void strv_add_all(struct strv *v, const struct strv *more);
 struct strv strv_clone(const struct strv *v);
