@@ -33,7 +33,7 @@ struct db_arg {
 #define DB_BLOB(data, size) ((struct db_arg){.kind = DB_ARG_BLOB, .p = (data), .n = (size)})
 #define DB_NULL             ((struct db_arg){.kind = DB_ARG_NULL})
 
-/* ?1, ?2 … take the arguments in order. The same text may be in use only once at a time a transaction (asserted). */
+/* ?1, ?2 … take the arguments in order. Nested use of one text is fine and costs a second preparation. */
 #define db_query(t, ret_stmt, err, sql, ...)                                                       \
     db_query_args((t), (ret_stmt), (err), (sql), (const struct db_arg[]){{0}, ##__VA_ARGS__},      \
                   sizeof((const struct db_arg[]){{0}, ##__VA_ARGS__}) / sizeof(struct db_arg) - 1)
@@ -53,7 +53,11 @@ int db_run_args(struct db_txn *t, struct err *err, const char *sql, const struct
 /* 1 a row, 0 the end, negative an error. */
 int db_stmt_next(struct db_stmt *q, struct err *err);
 /* Binds again from the start, for a loop over one statement. */
-void db_stmt_rebind(struct db_stmt *q, const struct db_arg *args, size_t n);
+#define db_stmt_rebind(q, ...)                                                                     \
+    db_stmt_rebind_args(                                                                           \
+        (q), (const struct db_arg[]){{0}, ##__VA_ARGS__},                                          \
+        sizeof((const struct db_arg[]){{0}, ##__VA_ARGS__}) / sizeof(struct db_arg) - 1)
+void db_stmt_rebind_args(struct db_stmt *q, const struct db_arg *args, size_t n);
 /* Gives the statement back. NULL is fine. */
 void db_stmt_free(struct db_stmt *q);
 DEFINE_AUTO_PTR(db_stmt)
