@@ -5,6 +5,10 @@
  *
  * Messages are protobuf-c structs (void * here, ProtobufCMessage at the bottom). Whatever a call unpacks or answers
  * lives in the call's arena: handlers free nothing.
+ *
+ * The structs are generated at build time, one header for each .proto at its own path:
+ * #include "services/content/v1/content.pb-c.h". api/proto/CMakeLists.txt lists the libraries to link
+ * (ross_proto_services, ross_proto_task, …).
  */
 #pragma once
 
@@ -17,7 +21,8 @@
 #include "libross/base/err.h"
 #include "libross/base/mem.h"
 
-#define RPC_MESSAGE_MAX (16 * 1024 * 1024) /* containerd's limit in both directions, reference 12.1 */
+#define RPC_MESSAGE_MAX                                                                            \
+    (16 * 1024 * 1024) /* containerd's limit in both directions, reference 12.1 */
 
 enum rpc_kind { RPC_UNARY, RPC_SERVER_STREAM, RPC_CLIENT_STREAM, RPC_BIDI };
 
@@ -88,7 +93,7 @@ int rpc_invoke(struct rpc_channel *ch, const struct call_ctx *ctx,
                const ProtobufCServiceDescriptor *svc, const char *method, const void *request,
                struct arena *arena, void **ret_reply, struct err *err);
 
-/* Opens a streaming call of any kind. */
+/* Opens a streaming call of any kind. ctx->cancelled must live as long as the stream. */
 int rpc_stream_open(struct rpc_channel *ch, const struct call_ctx *ctx,
                     const ProtobufCServiceDescriptor *svc, const char *method,
                     struct rpc_stream **ret, struct err *err);
