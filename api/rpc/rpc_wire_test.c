@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "rpc_wire.h"
+
+#include <string.h>
+
+#include "api/rpc/toy/toy.pb-c.h"
+#include "libross/base/test.h"
+
+static void
+unpacks_into_the_arena(void **state)
+{
+    Ross__Toy__Word in = ROSS__TOY__WORD__INIT, inner = ROSS__TOY__WORD__INIT, *list[] = {&inner};
+    Ross__Toy__Word *out;
+    struct arena arena = {0};
+    struct err err = {0};
+    unsigned char bytes[256];
+    void *msg;
+    size_t n;
+
+    (void) state;
+    inner.text = (char *) "grün €𝄞";
+    in.text = (char *) "x";
+    in.number = -1;
+    in.n_words = 1;
+    in.words = list;
+    n = ross__toy__word__pack(&in, bytes);
+    assert_ok(rpc_unpack(&ross__toy__word__descriptor, &arena, bytes, n, &msg, &err), &err);
+    out = msg;
+    assert_string_equal(out->text, "x");
+    assert_int_equal(out->number, -1);
+    assert_string_equal(out->words[0]->text, "grün €𝄞");
+    assert_true(arena.used_bytes > 0);
+    assert_ok(rpc_unpack(&ross__toy__word__descriptor, &arena, NULL, 0, &msg, &err), &err);
+    assert_string_equal(((Ross__Toy__Word *) msg)->text, "");
+    arena_done(&arena);
+}
+
+#define BYTES(s) (s), sizeof(s) - 1
+
+static void
+refuses_what_is_not_a_message(void **state)
+{
+    static const struct {
+        const char *what, *bytes;
+        size_t n;
+        bool fine;
+    } rows[] = {
+        {"a string", BYTES("\x0a\x01x"), true},
+        {"an unknown field", BYTES("\x7a\x01\xff"), true},
+        {"an unknown group", BYTES("\x7b\x7c"), false},
+        {"unknown fixed fields",
+         BYTES("\x79"
+               "12345678"
+               "\x7d"
+               "1234"),
+         true},
+        {"a cut fixed64",
+         BYTES("\x79"
+               "1234567"),
+         false},
+        {"a cut fixed32",
+         BYTES("\x7d"
+               "123"),
+         false},
+        {"field number zero", BYTES("\x02\x01x"), false},
+        {"length beyond the end", BYTES("\x0a\x02x"), false},
+        {"huge length", BYTES("\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01x"), false},
+        {"no length", BYTES("\x0a"), false},
+        {"endless varint", BYTES("\x18\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01"), false},
+        {"NUL in a string", BYTES("\x0a\x03x\0y"), false},
+        {"NUL in bytes", BYTES("\x12\x03x\0y"), true},
+        {"stray continuation", BYTES("\x0a\x01\x80"), false},
+        {"cut sequence", BYTES("\x0a\x02\xe2\x82"), false},
+        {"overlong slash", BYTES("\x0a\x02\xc0\xaf"), false},
+        {"overlong three", BYTES("\x0a\x03\xe0\x80\xaf"), false},
+        {"surrogate", BYTES("\x0a\x03\xed\xa0\x80"), false},
+        {"last code point", BYTES("\x0a\x04\xf4\x8f\xbf\xbf"), true},
+        {"beyond the last", BYTES("\x0a\x04\xf4\x90\x80\x80"), false},
+        {"latin1 in bytes", BYTES("\x12\x01\xe4"), true},
+        {"bad string two levels down", BYTES("\x22\x05\x22\x03\x0a\x01\xff"), false},
+        {"bad key of a map", BYTES("\x2a\x03\x0a\x01\xff"), false},
+        {"string field sent as varint", BYTES("\x08\x01"), false},
+    };
+    struct arena arena = {0};
+    struct err err = {0};
+    void *msg;
+    int r;
+
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        r = rpc_unpack(&ross__toy__word__descriptor, &arena, rows[i].bytes, rows[i].n, &msg, &err);
+        if (r != (rows[i].fine ? 0 : -CODE_INTERNAL))
+            fail_msg("%s: %d %s", rows[i].what, r, err.msg);
+    }
+    arena_done(&arena);
+}
+
+/* `depth` messages around an empty one. */
+static size_t
+nested(unsigned char *out, unsigned depth)
+{
+    unsigned char *p = out + 4096, *end = p;
+    size_t len;
+
+    for (unsigned i = 0; i < depth; i++) {
+        len = (size_t) (end - p);
+        if (len > 127) {
+            *--p = (unsigned char) (len >> 7);
+            *--p = (unsigned char) (len | 0x80);
+        } else {
+            *--p = (unsigned char) len;
+        }
+        *--p = 0x22;
+    }
+    memmove(out, p, (size_t) (end - p));
+    return (size_t) (end - p);
+}
+
+static void
+bounds_nesting(void **state)
+{
+    unsigned char bytes[8192];
+    struct arena arena = {0};
+    struct err err = {0};
+    void *msg;
+    size_t n;
+
+    (void) state;
+    n = nested(bytes, RPC_NESTING_MAX);
+    assert_ok(rpc_unpack(&ross__toy__word__descriptor, &arena, bytes, n, &msg, &err), &err);
+    n = nested(bytes, RPC_NESTING_MAX + 1);
+    assert_code(rpc_unpack(&ross__toy__word__descriptor, &arena, bytes, n, &msg, &err),
+                CODE_INTERNAL, &err);
+    arena_done(&arena);
+}
+
+static void
+bounds_memory(void **state)
+{
+    size_t n = 4 * 1024 * 1024;
+    unsigned char *bytes = xmalloc(n);
+    struct arena arena = {0};
+    struct err err = {0};
+    void *msg;
+
+    (void) state;
+    for (size_t i = 0; i < n; i += 2)
+        memcpy(bytes + i, "\x22\x00", 2); /* two million empty messages */
+    assert_code(rpc_unpack(&ross__toy__word__descriptor, &arena, bytes, n, &msg, &err),
+                CODE_RESOURCE_EXHAUSTED, &err);
+    assert_true(arena.used_bytes <= 2 * (size_t) RPC_UNPACK_MAX);
+    arena_done(&arena);
+    free(bytes);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(unpacks_into_the_arena),
+        cmocka_unit_test(refuses_what_is_not_a_message),
+        cmocka_unit_test(bounds_nesting),
+        cmocka_unit_test(bounds_memory),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
