@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced by every case: a private place, ross with its own root and state, clean-up that ends only what was started here.
+# shellcheck shell=bash
+set -euo pipefail
+
+: "${BIN:?BIN must name the folder of the binaries}"
+LAB=${LAB:-/tmp/lab}
+HERE=${ROSS_INTEGRATION:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}
+WORK=$(mktemp -d /tmp/ross-case-XXXXXX)
+export ROSS_ROOT=$WORK/root ROSS_STATE=$WORK/state
+PIDS=()
+
+skip() {
+    echo "$*"
+    exit 77
+}
+
+fail() {
+    echo "FAIL: $*" >&2
+    exit 1
+}
+
+need() {
+    local tool
+    for tool in "$@"; do command -v "$tool" >/dev/null || skip "$tool is not installed"; done
+}
+
+[ "$(id -u)" = 0 ] || skip "needs root"
+
+ross() { "$BIN/ross-cli" "$@"; }
+
+# expect_fail CODE TEXT COMMAND…: fails with that exit code and one line on stderr that contains TEXT.
+expect_fail() {
+    local code=$1 text=$2 got=0
+    shift 2
+    "$@" >"$WORK/out" 2>"$WORK/err" || got=$?
+    [ "$got" = "$code" ] || { cat "$WORK/out" "$WORK/err" >&2; fail "'$*' ended with $got, not $code"; }
+    grep -qF -- "$text" "$WORK/err" || { cat "$WORK/err" >&2; fail "'$*' does not say '$text'"; }
+    [ "$(wc -l <"$WORK/err")" = 1 ] || { cat "$WORK/err" >&2; fail "'$*' says more than one line"; }
+}
+
+expect() {
+    local want=$1 got
+    shift
+    got=$("$@") || fail "'$*' ended with $?"
+    [ "$got" = "$want" ] || fail "'$*' printed '$got', not '$want'"
+}
+
+# wait_for SECONDS COMMAND…: until it succeeds.
+wait_for() {
+    local until=$(($(date +%s) + $1))
+    shift
+    while ! "$@" >/dev/null 2>&1; do
+        [ "$(date +%s)" -lt "$until" ] || return 1
+        sleep 0.05
+    done
+}
+
+# A free TCP port on loopback.
+free_port() { python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])'; }
+
+# start_registry: docker-registry with its data in $WORK/registry; sets REGISTRY=127.0.0.1:PORT.
+start_registry() {
+    need docker-registry curl
+    local port
+    port=$(free_port)
+    REGISTRY=127.0.0.1:$port
+    mkdir -p "$WORK/registry"
+    cat >"$WORK/registry.yml" <<S
+version: 0.1
+log: {level: error}
+storage: {filesystem: {rootdirectory: $WORK/registry}, delete: {enabled: true}}
+http: {addr: "$REGISTRY"}
+S
+    docker-registry serve "$WORK/registry.yml" >"$WORK/registry.log" 2>&1 &
+    PIDS+=($!)
+    wait_for 10 curl -fs "http://$REGISTRY/v2/" || fail "docker-registry does not answer: $(tail -3 "$WORK/registry.log")"
+}
+
+# demo_layout: an OCI layout with one busybox image at $WORK/demo; its tag is demo:latest.
+demo_layout() { "$HERE/lib/demo_image.sh" "$WORK/demo" demo:latest; }
+
+# push_demo NAME: the demo image into the private registry.
+push_demo() {
+    [ -d "$WORK/demo" ] || demo_layout
+    skopeo copy -q --dest-tls-verify=false "oci:$WORK/demo:demo:latest" "docker://$REGISTRY/$1"
+}
+
+# pids of processes whose command line names our private state (services and shims).
+ours() { pgrep -f -- "$WORK" || true; }
+
+# Nothing of a container is left: mounts, shims, bundles, cgroups, active snapshots.
+assert_clean() {
+    ! grep -q "$WORK/state" /proc/self/mountinfo || fail "mounts are left: $(grep "$WORK/state" /proc/self/mountinfo)"
+    ! pgrep -f "containerd-shim-ross-v2.*$WORK" >/dev/null || fail "a shim is left"
+    [ -z "$(find "$ROSS_STATE/tasks" -mindepth 2 -maxdepth 2 2>/dev/null)" ] || fail "bundles are left: $(find "$ROSS_STATE/tasks")"
+}
+
+cleanup() {
+    local status=$? pid m
+    set +e
+    # shims first: they are found by the address in their bundles
+    for pid in $(ours); do [ "$pid" = $$ ] || [ "$pid" = $BASHPID ] || kill -TERM "$pid" 2>/dev/null; done
+    for pid in "${PIDS[@]}"; do kill -TERM "$pid" 2>/dev/null; done
+    for pid in "${PIDS[@]}"; do wait "$pid" 2>/dev/null; done
+    wait_for 5 test -z "$(ours | grep -vx "$$")" || for pid in $(ours); do [ "$pid" = $$ ] || kill -KILL "$pid" 2>/dev/null; done
+    for m in $(grep -o " $WORK[^ ]* " /proc/self/mountinfo | sort -r); do umount -l "$m" 2>/dev/null; done
+    if [ $status != 0 ] && [ $status != 77 ]; then
+        for m in "$ROSS_STATE"/*.log; do [ -s "$m" ] && { echo "--- $m"; tail -20 "$m"; }; done
+    fi
+    rm -rf --one-file-system "$WORK"
+    exit $status
+}
+trap cleanup EXIT

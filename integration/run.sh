@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# run.sh [WORD…] — runs integration/cases/*.sh (those whose name contains one of the words) with BIN = our binaries.
+# A case exits 0 (passed), 77 (skipped, its last line says why) or anything else (failed, its output is shown).
+# Lines "# variants: A B" in a case run it once for each word as argument.
+set -uo pipefail
+cd "$(dirname "$(readlink -f "$0")")"
+export BIN=${BIN:?BIN must name the folder of the binaries} LAB=${LAB:-/tmp/lab}
+export ROSS_INTEGRATION=$PWD
+passed=0 failed=0 skipped=0
+logs=$(dirname "$BIN")/cases
+mkdir -p "$logs"
+
+wanted() {
+    [ $# -gt 1 ] || return 0
+    local name=$1 word
+    shift
+    for word in "$@"; do case $name in *"$word"*) return 0 ;; esac; done
+    return 1
+}
+
+run_case() {
+    local script=$1 label=$2 variant=${3:-} log started status took limit
+    log=$logs/${label//[^A-Za-z0-9_.-]/_}.log
+    limit=$(sed -n 's/^# limit: \([0-9]*\)s$/\1/p' "$script" | head -1)
+    started=$(date +%s.%N)
+    timeout -k 10 "${limit:-300}" bash "$script" ${variant:+"$variant"} >"$log" 2>&1 </dev/null
+    status=$?
+    took=$(printf '%.1f' "$(echo "$(date +%s.%N) $started" | awk '{print $1-$2}')")
+    case $status in
+    0) passed=$((passed + 1)); echo "ok      $label (${took}s)" ;;
+    77) skipped=$((skipped + 1)); echo "skipped $label: $(tail -1 "$log")" ;;
+    *) failed=$((failed + 1)); echo "FAILED  $label (exit $status, ${took}s)"; tail -40 "$log" | sed 's/^/        | /' ;;
+    esac
+}
+
+for script in cases/*.sh; do
+    name=$(basename "$script" .sh)
+    variants=$(sed -n 's/^# variants: //p' "$script" | head -1)
+    for v in ${variants:-none}; do
+        label=$name
+        [ "$v" = none ] || label="$name $v"
+        wanted "$label" "$@" || continue
+        if [ "$v" = none ]; then run_case "$script" "$label"; else run_case "$script" "$label" "$v"; fi
+    done
+done
+echo "cases: $passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]

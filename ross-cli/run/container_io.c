@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The streams of a container in the foreground: fifos between its shim and our own stdin, stdout and stderr. */
+#include "container_io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "libross/base/fd.h"
+#include "libross/base/path.h"
+#include "libross/base/rmtree.h"
+
+#define COPY_SIZE (64 * 1024)
+
+struct container_io {
+    char *dir, *in_path, *out_path, *err_path; /* in_path NULL without stdin, err_path NULL with a terminal */
+    int in_fd;                                  /* our writing end of its stdin, -1 = closed */
+    int out_fd, err_fd;                         /* our reading ends, -1 = ended */
+    bool terminal, raw;
+    struct termios saved;
+    char *in_data; /* read from our stdin, not yet written */
+    size_t in_at, in_len;
+};
+
+static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
+
+static void
+signals_set(sigset_t *set)
+{
+    (void) sigemptyset(set);
+    for (size_t i = 0; i < ARRAY_LEN(forwarded); i++)
+        (void) sigaddset(set, forwarded[i]);
+}
+
+void
+container_io_block_signals(void)
+{
+    sigset_t set;
+
+    signals_set(&set);
+    (void) sigprocmask(SIG_BLOCK, &set, NULL);
+    (void) signal(SIGPIPE, SIG_IGN);
+}
+
+static int
+fifo_open(const char *path, int *ret_fd, struct err *err)
+{
+    int fd;
+
+    if (mkfifo(path, 0600) < 0)
+        return err_sys(err, errno, "make fifo '%s'", path);
+    fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(err, errno, "open fifo '%s'", path);
+    *ret_fd = fd;
+    return 0;
+}
+
+int
+container_io_new(const char *dir, bool want_stdin, bool terminal, struct container_io **ret,
+                 struct err *err)
+{
+    AUTO_PTR(container_io) io = xcalloc(1, sizeof *io);
+    int r;
+
+    io->in_fd = io->out_fd = io->err_fd = -1;
+    io->terminal = terminal;
+    r = path_mkdirs_at(AT_FDCWD, dir, 0700, err);
+    if (r < 0)
+        return r;
+    io->dir = xstrdup(dir);
+    io->out_path = path_join(dir, "stdout");
+    r = fifo_open(io->out_path, &io->out_fd, err);
+    if (r == 0 && !terminal) {
+        io->err_path = path_join(dir, "stderr");
+        r = fifo_open(io->err_path, &io->err_fd, err);
+    }
+    if (r < 0)
+        return r;
+    if (want_stdin) {
+        io->in_path = path_join(dir, "stdin");
+        io->in_data = xmalloc(COPY_SIZE);
+        if (mkfifo(io->in_path, 0600) < 0)
+            return err_sys(err, errno, "make fifo '%s'", io->in_path);
+    }
+    *ret = TAKE(io);
+    return 0;
+}
+
+struct task_io
+container_io_paths(const struct container_io *io)
+{
+    return (struct task_io) {
+        .stdin_path = io->in_path,
+        .stdout_path = io->out_path,
+        .stderr_path = io->err_path,
+        .terminal = io->terminal,
+    };
+}
+
+static void
+terminal_raw(struct container_io *io)
+{
+    struct termios t;
+
+    if (!io->in_path || tcgetattr(STDIN_FILENO, &io->saved) < 0)
+        return;
+    t = io->saved;
+    cfmakeraw(&t);
+    io->raw = tcsetattr(STDIN_FILENO, TCSANOW, &t) == 0;
+}
+
+int
+container_io_connect(struct container_io *io, struct err *err)
+{
+    if (io->in_path) {
+        io->in_fd = open(io->in_path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+        if (io->in_fd < 0)
+            return err_sys(err, errno, "open fifo '%s'", io->in_path);
+    }
+    if (io->terminal)
+        terminal_raw(io);
+    return 0;
+}
+
+void
+container_io_free(struct container_io *io)
+{
+    if (!io)
+        return;
+    if (io->raw)
+        (void) tcsetattr(STDIN_FILENO, TCSANOW, &io->saved);
+    (void) fd_close(io->in_fd);
+    (void) fd_close(io->out_fd);
+    (void) fd_close(io->err_fd);
+    if (io->dir)
+        (void) rmtree_at(AT_FDCWD, io->dir, NULL);
+    free(io->dir);
+    free(io->in_path);
+    free(io->out_path);
+    free(io->err_path);
+    free(io->in_data);
+    free(io);
+}
+
+/* Copies what is there to our own stream. True at the end of the stream. */
+static bool
+copy_out(int from_fd, int to_fd, char *buf, bool *gone)
+{
+    ssize_t n = read(from_fd, buf, COPY_SIZE);
+
+    if (n < 0)
+        return errno != EAGAIN && errno != EINTR;
+    if (n == 0)
+        return true;
+    /* with nobody to read it the rest is dropped, so that the container can end */
+    if (!*gone && fd_write_all(to_fd, buf, (size_t) n) < 0)
+        *gone = true;
+    return false;
+}
+
+/* Our stdin → the container: what it does not take now stays in in_data. True when our stdin has ended. */
+static bool
+copy_in(struct container_io *io, bool readable)
+{
+    ssize_t n;
+
+    if (!io->in_len && readable) {
+        n = read(STDIN_FILENO, io->in_data, COPY_SIZE);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR))
+            return false;
+        if (n <= 0)
+            return true;
+        io->in_at = 0;
+        io->in_len = (size_t) n;
+    }
+    if (!io->in_len)
+        return false;
+    n = write(io->in_fd, io->in_data + io->in_at, io->in_len);
+    if (n < 0)
+        return errno != EAGAIN && errno != EINTR;
+    io->in_at += (size_t) n;
+    io->in_len -= (size_t) n;
+    return false;
+}
+
+static void
+tell_size(const struct container_io *io, const struct container_io_events *ev)
+{
+    struct winsize ws;
+
+    if (io->terminal && ioctl(STDIN_FILENO, TIOCGWINSZ, &ws) == 0 && ws.ws_col)
+        ev->on_resize(ws.ws_col, ws.ws_row, ev->arg);
+}
+
+static void
+take_signal(const struct container_io *io, int signal_fd, const struct container_io_events *ev)
+{
+    struct signalfd_siginfo info;
+
+    if (read(signal_fd, &info, sizeof info) != sizeof info)
+        return;
+    if (info.ssi_signo == SIGWINCH)
+        tell_size(io, ev);
+    else
+        ev->on_signal((int) info.ssi_signo, ev->arg);
+}
+
+enum { POLL_SIGNAL, POLL_DONE, POLL_OUT, POLL_ERR, POLL_IN_READ, POLL_IN_WRITE, POLL_N };
+
+int
+container_io_copy(struct container_io *io, int done_fd, const struct container_io_events *ev,
+                  struct err *err)
+{
+    auto_free char *buf = xmalloc(COPY_SIZE);
+    auto_close int signal_fd = -1;
+    struct pollfd p[POLL_N];
+    bool done = false, gone[2] = {false, false}, told = false;
+    sigset_t set;
+
+    signals_set(&set);
+    signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (signal_fd < 0)
+        return err_sys(err, errno, "signalfd");
+    tell_size(io, ev);
+    while (!done || io->out_fd >= 0 || io->err_fd >= 0) {
+        p[POLL_SIGNAL] = (struct pollfd) {.fd = signal_fd, .events = POLLIN};
+        p[POLL_DONE] = (struct pollfd) {.fd = done ? -1 : done_fd, .events = POLLIN};
+        p[POLL_OUT] = (struct pollfd) {.fd = io->out_fd, .events = POLLIN};
+        p[POLL_ERR] = (struct pollfd) {.fd = io->err_fd, .events = POLLIN};
+        p[POLL_IN_READ] = (struct pollfd) {.fd = io->in_fd >= 0 && !io->in_len ? STDIN_FILENO : -1, .events = POLLIN};
+        p[POLL_IN_WRITE] = (struct pollfd) {.fd = io->in_len ? io->in_fd : -1, .events = POLLOUT};
+        if (poll(p, POLL_N, -1) < 0) {
+            if (errno == EINTR)
+                continue;
+            return err_sys(err, errno, "poll");
+        }
+        if (p[POLL_SIGNAL].revents)
+            take_signal(io, signal_fd, ev);
+        if (p[POLL_OUT].revents && copy_out(io->out_fd, STDOUT_FILENO, buf, &gone[0]))
+            io->out_fd = fd_close(io->out_fd);
+        if (p[POLL_ERR].revents && copy_out(io->err_fd, STDERR_FILENO, buf, &gone[1]))
+            io->err_fd = fd_close(io->err_fd);
+        if ((gone[0] || gone[1]) && !told) {
+            told = true;
+            ev->on_output_gone(ev->arg);
+        }
+        if (p[POLL_DONE].revents) {
+            /* a task that failed to start never opened the fifos: there is nothing to wait for then */
+            done = true;
+            io->in_fd = fd_close(io->in_fd);
+            io->in_len = 0;
+        }
+        if ((p[POLL_IN_READ].revents || p[POLL_IN_WRITE].revents) && io->in_fd >= 0 &&
+            copy_in(io, p[POLL_IN_READ].revents != 0)) {
+            io->in_fd = fd_close(io->in_fd);
+            io->in_len = 0;
+            ev->on_stdin_end(ev->arg);
+        }
+    }
+    return 0;
+}

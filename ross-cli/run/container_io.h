@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The streams of a container in the foreground: fifos between its shim and our own stdin, stdout and stderr. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api/client/task_client.h"
+#include "libross/base/err.h"
+#include "libross/base/mem.h"
+
+struct container_io;
+
+/* Makes the fifos below `dir` (made, 0700) and opens our reading ends. */
+int container_io_new(const char *dir, bool want_stdin, bool terminal, struct container_io **ret,
+                     struct err *err);
+/* Paths for Create; borrowed. */
+struct task_io container_io_paths(const struct container_io *io);
+/* After Create: opens the writing end of stdin; puts our terminal into raw mode when the container has one. */
+int container_io_connect(struct container_io *io, struct err *err);
+/* Restores the terminal, closes and removes the fifos. NULL is fine. */
+void container_io_free(struct container_io *io);
+DEFINE_AUTO_PTR(container_io)
+
+/* What the copying tells its owner. */
+struct container_io_events {
+    void (*on_signal)(int signo, void *arg);                         /* one that we got and that is to be forwarded */
+    void (*on_stdin_end)(void *arg);                                 /* our stdin ended: the shim may let go of its end */
+    void (*on_output_gone)(void *arg);                               /* nobody reads our stdout or stderr any more (EPIPE) */
+    void (*on_resize)(uint32_t width, uint32_t height, void *arg);   /* our terminal has this size, at first and when it changes */
+    void *arg;
+};
+
+/*
+ * Copies until done_fd (an eventfd) becomes readable *and* both outputs have ended. Signals INT TERM HUP QUIT USR1 USR2
+ * and WINCH must be blocked by container_io_block_signals() before any thread is started.
+ */
+int container_io_copy(struct container_io *io, int done_fd, const struct container_io_events *ev,
+                      struct err *err);
+void container_io_block_signals(void);

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One invocation of ross-cli: where things are, and channels to the services, opened when first used. */
+#include "session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/client/content_client.h"
+#include "api/client/records_client.h"
+#include "api/client/snapshots_client.h"
+#include "api/grpc/grpc_channel.h"
+#include "libross/base/clock.h"
+#include "libross/config/places.h"
+#include "services.h"
+
+#define CONNECT_TIMEOUT_NS (20 * NS_PER_S)
+#define NAMESPACE_DEFAULT "default"
+#define SNAPSHOTTER_DEFAULT "ross"
+
+void
+session_init(struct session *s, const struct session_options *opt)
+{
+    const char *ns = opt->ns ? opt->ns : getenv("CONTAINERD_NAMESPACE");
+    const char *snapshotter = opt->snapshotter ? opt->snapshotter : getenv("CONTAINERD_SNAPSHOTTER");
+
+    *s = (struct session) {
+        .root = places_root(opt->root),
+        .state = places_state(opt->state),
+        .snapshotter = snapshotter && *snapshotter ? snapshotter : SNAPSHOTTER_DEFAULT,
+        .log_level = opt->log_level ? opt->log_level : "info",
+        .foreign = opt->address != NULL,
+        .ctx = {.ns = ns && *ns ? ns : NAMESPACE_DEFAULT},
+    };
+    s->contentd_address = places_contentd_address(opt->address, s->state);
+    if (opt->address && !opt->snapshotter_address)
+        s->snapshotter_address = places_contentd_address(opt->address, s->state);
+    else
+        s->snapshotter_address = places_snapshotter_address(opt->snapshotter_address, s->state);
+}
+
+void
+session_done(struct session *s)
+{
+    content_free(s->content_);
+    snapshots_free(s->snapshots_);
+    rpc_channel_free(s->contentd_);
+    rpc_channel_free(s->snapshotter_);
+    free(s->contentd_address);
+    free(s->snapshotter_address);
+    *s = (struct session) {0};
+}
+
+static int
+open_and_check(const char *address, struct rpc_channel **ret, struct err *err)
+{
+    struct call_ctx ctx = {.deadline_ns = clock_mono_ns() + CONNECT_TIMEOUT_NS};
+    AUTO_PTR(rpc_channel) ch = NULL;
+    int r;
+
+    r = grpc_channel_open(address, &ch, err);
+    if (r < 0)
+        return r;
+    r = health_client_check(ch, &ctx, err);
+    if (r < 0 && r != -CODE_UNIMPLEMENTED)
+        return r;
+    *ret = TAKE(ch);
+    return 0;
+}
+
+static int
+connect_service(const struct session *s, const char *program, const char *address,
+                struct rpc_channel **ret, struct err *err)
+{
+    const struct service_spec spec = {
+        .program = program,
+        .root = s->root,
+        .state = s->state,
+        .address = address,
+        .log_level = s->log_level,
+    };
+    auto_free char *words = NULL;
+    int r = 0;
+
+    if (s->foreign)
+        return open_and_check(address, ret, err);
+    /* an idle service may leave between our connect and our call: a second round starts a fresh one */
+    for (int round = 0; round < 2; round++) {
+        r = service_ensure(&spec, err);
+        if (r < 0)
+            return r;
+        r = open_and_check(address, ret, err);
+        if (r != -CODE_UNAVAILABLE)
+            break;
+    }
+    if (r < 0) {
+        words = service_last_words(program, s->state);
+        if (*words)
+            return err_set(err, -r, "%s does not answer on %s; its last words: %s", program,
+                           address, words);
+        return err_wrap(err, r, "%s", program);
+    }
+    return 0;
+}
+
+int
+session_contentd(struct session *s, struct rpc_channel **ret, struct err *err)
+{
+    int r;
+
+    if (!s->contentd_) {
+        r = connect_service(s, "ross-contentd", s->contentd_address, &s->contentd_, err);
+        if (r < 0)
+            return r;
+    }
+    *ret = s->contentd_;
+    return 0;
+}
+
+int
+session_snapshotter(struct session *s, struct rpc_channel **ret, struct err *err)
+{
+    int r;
+
+    if (!s->snapshotter_) {
+        r = connect_service(s, "ross-snapshotter", s->snapshotter_address, &s->snapshotter_, err);
+        if (r < 0)
+            return r;
+    }
+    *ret = s->snapshotter_;
+    return 0;
+}
+
+int
+session_content(struct session *s, struct content **ret, struct err *err)
+{
+    struct rpc_channel *ch;
+    int r;
+
+    if (!s->content_) {
+        r = session_contentd(s, &ch, err);
+        if (r < 0)
+            return r;
+        s->content_ = content_client_new(ch);
+    }
+    *ret = s->content_;
+    return 0;
+}
+
+int
+session_snapshots(struct session *s, struct snapshots **ret, struct err *err)
+{
+    struct rpc_channel *ch;
+    int r;
+
+    if (!s->snapshots_) {
+        r = session_snapshotter(s, &ch, err);
+        if (r < 0)
+            return r;
+        s->snapshots_ = snapshots_client_new(ch, s->snapshotter);
+    }
+    *ret = s->snapshots_;
+    return 0;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One invocation of ross-cli: where things are, and channels to the services, opened when first used. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "api/rpc/rpc.h"
+#include "libross/base/call_ctx.h"
+#include "libross/contract/content.h"
+#include "libross/contract/snapshots.h"
+
+struct session_options {
+    const char *root, *state;          /* --root, --state */
+    const char *address;               /* --address: contentd, or a containerd for everything */
+    const char *snapshotter_address;   /* --snapshotter-address */
+    const char *ns;                    /* --namespace */
+    const char *snapshotter;           /* --snapshotter: name in requests */
+    const char *config, *log_level;
+    bool help, version;
+};
+
+struct session {
+    const char *root, *state, *snapshotter, *log_level;
+    char *contentd_address, *snapshotter_address;
+    bool foreign; /* --address was given: nothing is started */
+    struct call_ctx ctx; /* namespace; no deadline */
+    struct rpc_channel *contentd_, *snapshotter_;
+    struct content *content_;
+    struct snapshots *snapshots_;
+};
+
+void session_init(struct session *s, const struct session_options *opt);
+void session_done(struct session *s);
+
+/*
+ * The channel or client, connected and answering; a service of ours is started when needed, and once more when the one that was there
+ * left while we connected. All borrowed. Unavailable with the service's last words when it cannot be had.
+ */
+int session_contentd(struct session *s, struct rpc_channel **ret, struct err *err);
+int session_snapshotter(struct session *s, struct rpc_channel **ret, struct err *err);
+int session_content(struct session *s, struct content **ret, struct err *err);
+int session_snapshots(struct session *s, struct snapshots **ret, struct err *err);

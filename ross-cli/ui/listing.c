@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Lists as a table for people or as JSON for programs, from the same rows. The one door to libsmartcols. */
+#include "listing.h"
+
+#include <inttypes.h>
+#include <libsmartcols.h>
+#include <string.h>
+
+#include "libross/base/clock.h"
+
+char *
+size_format(int64_t bytes)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+    double v = (double) bytes;
+    size_t u = 0;
+
+    while (v >= 999.5 && u + 1 < ARRAY_LEN(units)) {
+        v /= 1000;
+        u++;
+    }
+    return xasprintf(u && v < 9.995 ? "%.2f%s" : u && v < 99.95 ? "%.1f%s" : "%.0f%s", v, units[u]);
+}
+
+char *
+duration_format(int64_t ns)
+{
+    static const struct {
+        const char *name;
+        int64_t seconds;
+    } units[] = {
+        {"year", 365 * 86400}, {"month", 30 * 86400}, {"week", 7 * 86400}, {"day", 86400},
+        {"hour", 3600},        {"minute", 60},        {"second", 1},
+    };
+    int64_t s = ns / NS_PER_S, n;
+
+    for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+        n = s / units[i].seconds;
+        /* "7 days" reads better than "1 week": the next unit up starts at two */
+        if (n >= 2 || (n == 1 && units[i].seconds <= 60))
+            return xasprintf("%" PRId64 " %s%s", n, units[i].name, n == 1 ? "" : "s");
+    }
+    return xstrdup("less than a second");
+}
+
+char *
+listing_show_size(const struct json *bytes)
+{
+    int64_t v;
+
+    return json_int(bytes, &v) ? size_format(v) : xstrdup("-");
+}
+
+char *
+listing_show_age(const struct json *rfc3339)
+{
+    const char *text = json_str(rfc3339);
+    auto_free char *age = NULL;
+    int64_t then;
+
+    if (!text || clock_parse(text, &then, NULL) < 0)
+        return xstrdup("-");
+    age = duration_format(clock_now_ns() - then);
+    return xasprintf("%s ago", age);
+}
+
+char *
+listing_show_short_id(const struct json *id)
+{
+    const char *text = json_str(id);
+
+    if (!text)
+        return xstrdup("-");
+    if (strncmp(text, "sha256:", 7) == 0)
+        text += 7;
+    return xstrndup(text, 12);
+}
+
+static char *
+cell(const struct listing_column *col, const struct json *row)
+{
+    const struct json *value = json_find(row, col->key);
+    int64_t number;
+
+    if (col->show)
+        return col->show(value);
+    if (json_str(value))
+        return xstrdup(json_str(value));
+    if (json_int(value, &number))
+        return xasprintf("%" PRId64, number);
+    return xstrdup("");
+}
+
+static int
+print_table(FILE *to, const struct listing_column *columns, size_t n, const struct json *rows,
+            struct err *err)
+{
+    struct libscols_table *table = scols_new_table();
+    struct libscols_line *line;
+    int r = 0;
+
+    if (!table)
+        return err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for a table");
+    (void) scols_table_set_stream(table, to);
+    (void) scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
+    (void) scols_table_set_column_separator(table, "  ");
+    for (size_t c = 0; c < n; c++)
+        if (!scols_table_new_column(table, columns[c].header, 0, 0))
+            r = err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for a table");
+    for (size_t i = 0; r == 0 && i < json_len(rows); i++) {
+        line = scols_table_new_line(table, NULL);
+        for (size_t c = 0; line && c < n; c++)
+            (void) scols_line_refer_data(line, c, cell(&columns[c], json_at(rows, i)));
+    }
+    if (r == 0 && json_len(rows) == 0) {
+        for (size_t c = 0; c < n; c++)
+            fprintf(to, "%s%s", columns[c].header, c + 1 < n ? "  " : "\n");
+    } else if (r == 0)
+        (void) scols_print_table(table);
+    scols_unref_table(table);
+    return r;
+}
+
+/* One line by a template: {{.key}} is replaced, everything else stands for itself. */
+static int
+print_template(FILE *to, const char *format, const struct json *row, struct err *err)
+{
+    const char *open, *close, *p = format;
+    auto_free char *key = NULL;
+    int64_t number;
+
+    while ((open = strstr(p, "{{"))) {
+        const struct json *value;
+        const char *from = open + 2;
+
+        (void) fwrite(p, 1, (size_t) (open - p), to);
+        close = strstr(from, "}}");
+        if (!close)
+            return err_set(err, CODE_INVALID_ARGUMENT, "'%s' lacks the closing }}", format);
+        from += strspn(from, " .");
+        free(key);
+        key = xstrndup(from, strcspn(from, " }"));
+        value = json_find(row, key);
+        if (!value)
+            return err_set(err, CODE_INVALID_ARGUMENT,
+                           "this list has no field '%s'; --format json shows the fields", key);
+        if (json_str(value))
+            fputs(json_str(value), to);
+        else if (json_int(value, &number))
+            fprintf(to, "%" PRId64, number);
+        else {
+            auto_free char *text = json_dump(value, NULL);
+            fputs(text, to);
+        }
+        p = close + 2;
+    }
+    fprintf(to, "%s\n", p);
+    return 0;
+}
+
+int
+listing_print(FILE *to, const struct listing_column *columns, size_t n, const struct json *rows,
+              const char *format, struct err *err)
+{
+    int r;
+
+    if (!format || strcmp(format, "table") == 0)
+        return print_table(to, columns, n, rows, err);
+    if (strcmp(format, "json") == 0) {
+        auto_free char *text = json_dump_pretty(rows);
+        fprintf(to, "%s\n", text);
+        return 0;
+    }
+    if (strcmp(format, "jsonl") == 0) {
+        for (size_t i = 0; i < json_len(rows); i++) {
+            auto_free char *text = json_dump(json_at(rows, i), NULL);
+            fprintf(to, "%s\n", text);
+        }
+        return 0;
+    }
+    if (!strstr(format, "{{"))
+        return err_set(err, CODE_INVALID_ARGUMENT,
+                       "unknown format '%s', use table, json, jsonl or a text with {{.field}}", format);
+    for (size_t i = 0; i < json_len(rows); i++) {
+        r = print_template(to, format, json_at(rows, i), err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
