@@ -5,7 +5,7 @@
 #include "libross/base/strv.h"
 
 struct mount {
-    char *type;   /* "bind", "overlay", … */
+    char *type; /* "bind", "overlay", … */
     char *source;
     char *target; /* sub-path below the rootfs, usually "" */
     struct strv options;
