@@ -321,7 +321,7 @@ limits_hold(void **state)
 
     (void) state;
     for (size_t i = 0; i < ARRAY_LEN(adds); i++) {
-        AUTO(buf) blob = BUF_INIT(1 << 16);
+        AUTO(buf) blob = BUF_INIT(1 << 20);
         AUTO(buf) out = BUF_INIT(1 << 21);
 
         adds[i](&blob, zeros, sizeof zeros);
