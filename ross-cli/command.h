@@ -8,8 +8,9 @@
 #include "libross/config/options.h"
 #include "ross-cli/session/session.h"
 
-#define EXIT_USAGE 2     /* the command line itself was wrong */
-#define EXIT_OURS 125    /* we failed; 126 and 127 belong to the container's command, as docker has them */
+#define EXIT_USAGE 2 /* the command line itself was wrong */
+#define EXIT_OURS                                                                                  \
+    125 /* we failed; 126 and 127 belong to the container's command, as docker has them */
 
 struct command_row {
     const char *path;     /* "image pull": words from the left */
@@ -18,7 +19,7 @@ struct command_row {
     const char *summary;  /* one sentence */
     const struct option_row *options;
     size_t n_options;
-    size_t options_size; /* of the struct that the options fill in; zeroed before */
+    size_t options_size;      /* of the struct that the options fill in; zeroed before */
     int words_min, words_max; /* arguments after the options; max -1 = any number */
     bool stop_at_word;        /* the rest belongs to somebody else (run IMAGE CMD…) */
     /*

@@ -21,7 +21,10 @@ struct format_options {
 };
 
 static const struct option_row format_rows[] = {
-    {.name = "format", .type = OPTION_STR, .offset = offsetof(struct format_options, format), .arg = "FORMAT",
+    {.name = "format",
+     .type = OPTION_STR,
+     .offset = offsetof(struct format_options, format),
+     .arg = "FORMAT",
      .help = "table, json, jsonl or a text with {{.field}}"},
 };
 
@@ -45,9 +48,9 @@ probe(const struct session *s, const char *name, const char *address)
         version = NULL; /* the snapshotter need not answer Version */
     json_set(row, "version", json_new_str(version ? version : ""));
     json_set(row, "state",
-             json_new_str(r == 0                    ? "serving"
+             json_new_str(r == 0                   ? "serving"
                           : r == -CODE_UNAVAILABLE ? "not running (started when needed)"
-                                                    : err.msg));
+                                                   : err.msg));
     json_set(row, "healthy", json_new_bool(r == 0));
     return row;
 }

@@ -4,7 +4,7 @@
 #include "libross/base/mem.h"
 
 const struct command_row *const commands[] = {
-    &cmd_run,          &cmd_container_list, &cmd_container_rm, &cmd_image_pull, &cmd_image_list,
-    &cmd_image_inspect, &cmd_image_remove,  &cmd_image_load,   &cmd_health,     &cmd_version,
+    &cmd_run,           &cmd_container_list, &cmd_container_rm, &cmd_image_pull, &cmd_image_list,
+    &cmd_image_inspect, &cmd_image_remove,   &cmd_image_load,   &cmd_health,     &cmd_version,
 };
 const size_t commands_n = ARRAY_LEN(commands);

@@ -18,8 +18,8 @@
 #include "libross/base/tmpfile.h"
 #include "libross/json/json.h"
 
-#define NAME_LEN_MAX 128
-#define STATE_FILE "state.json"
+#define NAME_LEN_MAX   128
+#define STATE_FILE     "state.json"
 #define STATE_SIZE_MAX 4096
 
 int
@@ -32,10 +32,11 @@ container_name_check(const char *name, struct err *err)
         fine = isalnum((unsigned char) name[i]) || strchr("_.-", name[i]);
     if (fine)
         return 0;
-    return err_set(err, CODE_INVALID_ARGUMENT,
-                   "'%.64s' is no container name: 2 to %d letters, digits, '_', '.', '-', beginning "
-                   "with a letter or digit",
-                   name, NAME_LEN_MAX);
+    return err_set(
+        err, CODE_INVALID_ARGUMENT,
+        "'%.64s' is no container name: 2 to %d letters, digits, '_', '.', '-', beginning "
+        "with a letter or digit",
+        name, NAME_LEN_MAX);
 }
 
 static int
@@ -96,9 +97,10 @@ container_name_generate(void)
         "quick", "quiet", "ready", "sharp", "still", "sunny", "swift", "tidy",   "vivid", "warm",
     };
     static const char *const right[] = {
-        "badger", "beaver", "bison", "crane", "dolphin", "eagle", "falcon", "ferret", "finch", "fox",
-        "gecko",  "heron",  "ibex",  "jay",   "koala",   "lark",  "lynx",   "marten", "moose", "newt",
-        "otter",  "owl",    "panda", "raven", "robin",   "seal",  "stoat",  "swan",   "tapir", "wren",
+        "badger", "beaver", "bison", "crane", "dolphin", "eagle", "falcon", "ferret",
+        "finch",  "fox",    "gecko", "heron", "ibex",    "jay",   "koala",  "lark",
+        "lynx",   "marten", "moose", "newt",  "otter",   "owl",   "panda",  "raven",
+        "robin",  "seal",   "stoat", "swan",  "tapir",   "wren",
     };
     uint32_t v = random_u32();
 
@@ -168,7 +170,7 @@ container_state_read(const char *root, const char *ns, const char *id, struct co
     int64_t code;
     int r;
 
-    *ret = (struct container_state) {0};
+    *ret = (struct container_state){0};
     r = fd_read_file_at(AT_FDCWD, path, STATE_SIZE_MAX, &text, &len, err);
     if (r == -CODE_NOT_FOUND)
         return 0;

@@ -26,7 +26,7 @@ void container_name_release(const char *root, const char *ns, const char *name, 
 char *container_name_generate(void);
 
 char *container_dir_path(const char *root, const char *ns, const char *id); /* malloc'ed */
-char *bundle_path(const char *state, const char *ns, const char *id);      /* malloc'ed */
+char *bundle_path(const char *state, const char *ns, const char *id);       /* malloc'ed */
 
 struct container_state {
     bool started, finished;

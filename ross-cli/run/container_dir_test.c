@@ -13,9 +13,9 @@ checks_names_as_docker_does(void **state)
         const char *name;
         bool fine;
     } rows[] = {
-        {"web", true},   {"a1", true},      {"A.b_c-d", true}, {"a", false},    {"", false},
-        {"-x", false},   {".hidden", false}, {"a/b", false},   {"a b", false},  {"..", false},
-        {"0db", true},
+        {"web", true},  {"a1", true},  {"A.b_c-d", true},  {"a", false},
+        {"", false},    {"-x", false}, {".hidden", false}, {"a/b", false},
+        {"a b", false}, {"..", false}, {"0db", true},
     };
     char *longest = xcalloc(1, 200);
 
@@ -54,8 +54,11 @@ gives_a_name_to_one_container(void **state)
 static void
 remembers_how_a_container_ended(void **state)
 {
-    struct container_state in = {.started = true, .finished = true, .started_ns = 1700000000000000001,
-                                 .finished_ns = 1700000001500000000, .exit_code = 137};
+    struct container_state in = {.started = true,
+                                 .finished = true,
+                                 .started_ns = 1700000000000000001,
+                                 .finished_ns = 1700000001500000000,
+                                 .exit_code = 137};
     struct container_state out;
     char *root = test_tmpdir();
     struct err err = {0};

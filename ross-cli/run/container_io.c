@@ -20,9 +20,10 @@
 #define COPY_SIZE (64 * 1024)
 
 struct container_io {
-    char *dir, *in_path, *out_path, *err_path; /* in_path NULL without stdin, err_path NULL with a terminal */
-    int in_fd;                                  /* our writing end of its stdin, -1 = closed */
-    int out_fd, err_fd;                         /* our reading ends, -1 = ended */
+    char *dir, *in_path, *out_path,
+        *err_path;      /* in_path NULL without stdin, err_path NULL with a terminal */
+    int in_fd;          /* our writing end of its stdin, -1 = closed */
+    int out_fd, err_fd; /* our reading ends, -1 = ended */
     bool terminal, raw;
     struct termios saved;
     char *in_data; /* read from our stdin, not yet written */
@@ -97,7 +98,7 @@ container_io_new(const char *dir, bool want_stdin, bool terminal, struct contain
 struct task_io
 container_io_paths(const struct container_io *io)
 {
-    return (struct task_io) {
+    return (struct task_io){
         .stdin_path = io->in_path,
         .stdout_path = io->out_path,
         .stderr_path = io->err_path,
@@ -213,7 +214,7 @@ take_signal(const struct container_io *io, int signal_fd, const struct container
         ev->on_signal((int) info.ssi_signo, ev->arg);
 }
 
-enum { POLL_SIGNAL, POLL_DONE, POLL_OUT, POLL_ERR, POLL_IN_READ, POLL_IN_WRITE, POLL_N };
+enum { WATCH_SIGNAL, WATCH_DONE, WATCH_OUT, WATCH_ERR, WATCH_IN_READ, WATCH_IN_WRITE, WATCH_N };
 
 int
 container_io_copy(struct container_io *io, int done_fd, const struct container_io_events *ev,
@@ -221,7 +222,7 @@ container_io_copy(struct container_io *io, int done_fd, const struct container_i
 {
     auto_free char *buf = xmalloc(COPY_SIZE);
     auto_close int signal_fd = -1;
-    struct pollfd p[POLL_N];
+    struct pollfd p[WATCH_N];
     bool done = false, gone[2] = {false, false}, told = false;
     sigset_t set;
 
@@ -231,35 +232,36 @@ container_io_copy(struct container_io *io, int done_fd, const struct container_i
         return err_sys(err, errno, "signalfd");
     tell_size(io, ev);
     while (!done || io->out_fd >= 0 || io->err_fd >= 0) {
-        p[POLL_SIGNAL] = (struct pollfd) {.fd = signal_fd, .events = POLLIN};
-        p[POLL_DONE] = (struct pollfd) {.fd = done ? -1 : done_fd, .events = POLLIN};
-        p[POLL_OUT] = (struct pollfd) {.fd = io->out_fd, .events = POLLIN};
-        p[POLL_ERR] = (struct pollfd) {.fd = io->err_fd, .events = POLLIN};
-        p[POLL_IN_READ] = (struct pollfd) {.fd = io->in_fd >= 0 && !io->in_len ? STDIN_FILENO : -1, .events = POLLIN};
-        p[POLL_IN_WRITE] = (struct pollfd) {.fd = io->in_len ? io->in_fd : -1, .events = POLLOUT};
-        if (poll(p, POLL_N, -1) < 0) {
+        p[WATCH_SIGNAL] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
+        p[WATCH_DONE] = (struct pollfd){.fd = done ? -1 : done_fd, .events = POLLIN};
+        p[WATCH_OUT] = (struct pollfd){.fd = io->out_fd, .events = POLLIN};
+        p[WATCH_ERR] = (struct pollfd){.fd = io->err_fd, .events = POLLIN};
+        p[WATCH_IN_READ] = (struct pollfd){.fd = io->in_fd >= 0 && !io->in_len ? STDIN_FILENO : -1,
+                                           .events = POLLIN};
+        p[WATCH_IN_WRITE] = (struct pollfd){.fd = io->in_len ? io->in_fd : -1, .events = POLLOUT};
+        if (poll(p, WATCH_N, -1) < 0) {
             if (errno == EINTR)
                 continue;
             return err_sys(err, errno, "poll");
         }
-        if (p[POLL_SIGNAL].revents)
+        if (p[WATCH_SIGNAL].revents)
             take_signal(io, signal_fd, ev);
-        if (p[POLL_OUT].revents && copy_out(io->out_fd, STDOUT_FILENO, buf, &gone[0]))
+        if (p[WATCH_OUT].revents && copy_out(io->out_fd, STDOUT_FILENO, buf, &gone[0]))
             io->out_fd = fd_close(io->out_fd);
-        if (p[POLL_ERR].revents && copy_out(io->err_fd, STDERR_FILENO, buf, &gone[1]))
+        if (p[WATCH_ERR].revents && copy_out(io->err_fd, STDERR_FILENO, buf, &gone[1]))
             io->err_fd = fd_close(io->err_fd);
         if ((gone[0] || gone[1]) && !told) {
             told = true;
             ev->on_output_gone(ev->arg);
         }
-        if (p[POLL_DONE].revents) {
+        if (p[WATCH_DONE].revents) {
             /* a task that failed to start never opened the fifos: there is nothing to wait for then */
             done = true;
             io->in_fd = fd_close(io->in_fd);
             io->in_len = 0;
         }
-        if ((p[POLL_IN_READ].revents || p[POLL_IN_WRITE].revents) && io->in_fd >= 0 &&
-            copy_in(io, p[POLL_IN_READ].revents != 0)) {
+        if ((p[WATCH_IN_READ].revents || p[WATCH_IN_WRITE].revents) && io->in_fd >= 0 &&
+            copy_in(io, p[WATCH_IN_READ].revents != 0)) {
             io->in_fd = fd_close(io->in_fd);
             io->in_len = 0;
             ev->on_stdin_end(ev->arg);

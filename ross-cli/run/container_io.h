@@ -24,10 +24,11 @@ DEFINE_AUTO_PTR(container_io)
 
 /* What the copying tells its owner. */
 struct container_io_events {
-    void (*on_signal)(int signo, void *arg);                         /* one that we got and that is to be forwarded */
-    void (*on_stdin_end)(void *arg);                                 /* our stdin ended: the shim may let go of its end */
-    void (*on_output_gone)(void *arg);                               /* nobody reads our stdout or stderr any more (EPIPE) */
-    void (*on_resize)(uint32_t width, uint32_t height, void *arg);   /* our terminal has this size, at first and when it changes */
+    void (*on_signal)(int signo, void *arg); /* one that we got and that is to be forwarded */
+    void (*on_stdin_end)(void *arg);         /* our stdin ended: the shim may let go of its end */
+    void (*on_output_gone)(void *arg); /* nobody reads our stdout or stderr any more (EPIPE) */
+    void (*on_resize)(uint32_t width, uint32_t height,
+                      void *arg); /* our terminal has this size, at first and when it changes */
     void *arg;
 };
 

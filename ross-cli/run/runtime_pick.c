@@ -11,7 +11,7 @@
 #include "libross/base/path.h"
 #include "libross/base/proc.h"
 
-#define CGROUP_ROOT "/sys/fs/cgroup"
+#define CGROUP_ROOT          "/sys/fs/cgroup"
 #define CONTROLLERS_SIZE_MAX 4096
 
 const char *

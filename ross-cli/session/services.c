@@ -19,14 +19,14 @@
 #include "libross/base/strv.h"
 
 #define LISTEN_BACKLOG 128
-#define IDLE_EXIT "60s"
-#define LIBEXEC_DIR "/usr/libexec/ross"
+#define IDLE_EXIT      "60s"
+#define LIBEXEC_DIR    "/usr/libexec/ross"
 #define LAST_WORDS_MAX 2048
 
 static int
 address_to_sockaddr(const char *address, struct sockaddr_un *ret, struct err *err)
 {
-    *ret = (struct sockaddr_un) {.sun_family = AF_UNIX};
+    *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
     if (strlen(address) >= sizeof ret->sun_path)
         return err_set(err, CODE_INVALID_ARGUMENT,
                        "socket path '%s' is longer than %zu bytes, use a shorter --state", address,
@@ -127,9 +127,10 @@ start(const struct service_spec *spec, int listen_fd, struct err *err)
     if (log_fd < 0)
         return err_sys(err, errno, "open '%s'", log_path);
 
-    const char *argv[] = {program,         "--root",        spec->root,    "--state",
-                          spec->state,     "--address",     spec->address, "--log-level",
-                          spec->log_level, "--idle-exit=" IDLE_EXIT, NULL};
+    const char *argv[] = {
+        program,     "--root",      spec->root,    "--state",       spec->state,
+        "--address", spec->address, "--log-level", spec->log_level, "--idle-exit=" IDLE_EXIT,
+        NULL};
 
     for (char **e = environ; *e; e++)
         if (strncmp(*e, "LISTEN_", 7) != 0 && strncmp(*e, "NOTIFY_SOCKET=", 14) != 0)

@@ -13,17 +13,18 @@
 #include "libross/config/places.h"
 #include "services.h"
 
-#define CONNECT_TIMEOUT_NS (20 * NS_PER_S)
-#define NAMESPACE_DEFAULT "default"
+#define CONNECT_TIMEOUT_NS  (20 * NS_PER_S)
+#define NAMESPACE_DEFAULT   "default"
 #define SNAPSHOTTER_DEFAULT "ross"
 
 void
 session_init(struct session *s, const struct session_options *opt)
 {
     const char *ns = opt->ns ? opt->ns : getenv("CONTAINERD_NAMESPACE");
-    const char *snapshotter = opt->snapshotter ? opt->snapshotter : getenv("CONTAINERD_SNAPSHOTTER");
+    const char *snapshotter =
+        opt->snapshotter ? opt->snapshotter : getenv("CONTAINERD_SNAPSHOTTER");
 
-    *s = (struct session) {
+    *s = (struct session){
         .root = places_root(opt->root),
         .state = places_state(opt->state),
         .snapshotter = snapshotter && *snapshotter ? snapshotter : SNAPSHOTTER_DEFAULT,
@@ -47,7 +48,7 @@ session_done(struct session *s)
     rpc_channel_free(s->snapshotter_);
     free(s->contentd_address);
     free(s->snapshotter_address);
-    *s = (struct session) {0};
+    *s = (struct session){0};
 }
 
 static int

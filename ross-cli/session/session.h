@@ -10,11 +10,11 @@
 #include "libross/contract/snapshots.h"
 
 struct session_options {
-    const char *root, *state;          /* --root, --state */
-    const char *address;               /* --address: contentd, or a containerd for everything */
-    const char *snapshotter_address;   /* --snapshotter-address */
-    const char *ns;                    /* --namespace */
-    const char *snapshotter;           /* --snapshotter: name in requests */
+    const char *root, *state;        /* --root, --state */
+    const char *address;             /* --address: contentd, or a containerd for everything */
+    const char *snapshotter_address; /* --snapshotter-address */
+    const char *ns;                  /* --namespace */
+    const char *snapshotter;         /* --snapshotter: name in requests */
     const char *config, *log_level;
     bool help, version;
 };
@@ -22,7 +22,7 @@ struct session_options {
 struct session {
     const char *root, *state, *snapshotter, *log_level;
     char *contentd_address, *snapshotter_address;
-    bool foreign; /* --address was given: nothing is started */
+    bool foreign;        /* --address was given: nothing is started */
     struct call_ctx ctx; /* namespace; no deadline */
     struct rpc_channel *contentd_, *snapshotter_;
     struct content *content_;

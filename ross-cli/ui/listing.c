@@ -180,7 +180,8 @@ listing_print(FILE *to, const struct listing_column *columns, size_t n, const st
     }
     if (!strstr(format, "{{"))
         return err_set(err, CODE_INVALID_ARGUMENT,
-                       "unknown format '%s', use table, json, jsonl or a text with {{.field}}", format);
+                       "unknown format '%s', use table, json, jsonl or a text with {{.field}}",
+                       format);
     for (size_t i = 0; i < json_len(rows); i++) {
         r = print_template(to, format, json_at(rows, i), err);
         if (r < 0)

@@ -22,9 +22,9 @@ int listing_print(FILE *to, const struct listing_column *columns, size_t n, cons
                   const char *format, struct err *err);
 
 /* Cells that several lists share. */
-char *listing_show_size(const struct json *bytes);    /* 12.3MB */
-char *listing_show_age(const struct json *rfc3339);   /* 3 minutes ago */
-char *listing_show_short_id(const struct json *id);   /* 12 characters, "sha256:" cut off */
+char *listing_show_size(const struct json *bytes);  /* 12.3MB */
+char *listing_show_age(const struct json *rfc3339); /* 3 minutes ago */
+char *listing_show_short_id(const struct json *id); /* 12 characters, "sha256:" cut off */
 
 /* "12.3MB": powers of 1000, as docker prints sizes; malloc'ed. */
 char *size_format(int64_t bytes);
