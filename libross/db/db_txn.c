@@ -275,3 +275,11 @@ db_txn_commit_lazy(struct db_txn *t, struct err *err)
 {
     return commit(t, false, err);
 }
+
+int
+db_sync(struct db *db, struct err *err)
+{
+    if (db->opt.no_sync)
+        return 0;
+    return wait_synced(db, atomic_load(&db->committed), err);
+}

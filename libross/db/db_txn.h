@@ -40,6 +40,11 @@ int db_txn_begin(struct db *db, enum db_txn_kind kind, struct db_txn *ret, struc
 int db_txn_commit(struct db_txn *t, struct err *err);
 /* As db_txn_commit without waiting for the disk: survives kill -9, a power cut may take it (and what came later). */
 int db_txn_commit_lazy(struct db_txn *t, struct err *err);
+/*
+ * Every commit made so far, lazy ones too, is on the disk when this returns 0; shares its fsync with concurrent commits.
+ * Costs nothing when there is none to wait for, or with no_sync.
+ */
+int db_sync(struct db *db, struct err *err);
 /* Rolls back; nothing after a commit. */
 void db_txn_abort(struct db_txn *t);
 
