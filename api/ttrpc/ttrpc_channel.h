@@ -19,7 +19,7 @@ struct ttrpc_async;
 struct ttrpc_async *ttrpc_async_new(struct loop *loop, const char *address);
 /* done(r, err, arg) is called exactly once, from the loop: 0 or a negative code (DeadlineExceeded after timeout_ms). */
 typedef void (*ttrpc_async_fn)(int r, const struct err *err, void *arg);
-void ttrpc_async_call(struct ttrpc_async *c, const char *ns,
-                      const ProtobufCServiceDescriptor *svc, const char *method,
-                      const void *request, int64_t timeout_ms, ttrpc_async_fn done, void *arg);
+void ttrpc_async_call(struct ttrpc_async *c, const char *ns, const ProtobufCServiceDescriptor *svc,
+                      const char *method, const void *request, int64_t timeout_ms,
+                      ttrpc_async_fn done, void *arg);
 void ttrpc_async_free(struct ttrpc_async *c);
