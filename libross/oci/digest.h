@@ -12,8 +12,8 @@
 enum digest_alg { DIGEST_NONE, DIGEST_SHA256, DIGEST_SHA384, DIGEST_SHA512 };
 
 #define DIGEST_BYTES_MAX 64
-#define DIGEST_HEX_MAX (2 * DIGEST_BYTES_MAX + 1)
-#define DIGEST_STR_MAX (7 + DIGEST_HEX_MAX)
+#define DIGEST_HEX_MAX   (2 * DIGEST_BYTES_MAX + 1)
+#define DIGEST_STR_MAX   (7 + DIGEST_HEX_MAX)
 
 /* A value; zeroed is "no digest" (DIGEST_NONE). */
 struct digest {
@@ -30,9 +30,9 @@ char *digest_hex(const struct digest *d, char buf[static DIGEST_HEX_MAX]);
 bool digest_equal(const struct digest *a, const struct digest *b);
 int digest_cmp(const struct digest *a, const struct digest *b);
 bool digest_is_set(const struct digest *d);
-const char *digest_alg_name(enum digest_alg alg);      /* "sha256"; "" for NONE */
-enum digest_alg digest_alg_find(const char *name);     /* DIGEST_NONE when unknown */
-size_t digest_size(enum digest_alg alg);               /* bytes */
+const char *digest_alg_name(enum digest_alg alg);  /* "sha256"; "" for NONE */
+enum digest_alg digest_alg_find(const char *name); /* DIGEST_NONE when unknown */
+size_t digest_size(enum digest_alg alg);           /* bytes */
 void digest_compute(enum digest_alg alg, const void *p, size_t n, struct digest *ret);
 
 /* A running hash. sha256 uses the processor's SHA instructions through OpenSSL. */

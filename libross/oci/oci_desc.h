@@ -14,9 +14,9 @@ struct oci_desc {
     char *media_type; /* never NULL in a parsed descriptor */
     struct digest digest;
     int64_t size_bytes;
-    struct labels annotations;     /* empty values allowed */
-    struct oci_platform platform;  /* all NULL when absent */
-    char *artifact_type;           /* NULL when absent */
+    struct labels annotations;    /* empty values allowed */
+    struct oci_platform platform; /* all NULL when absent */
+    char *artifact_type;          /* NULL when absent */
 };
 
 struct oci_desc oci_desc_clone(const struct oci_desc *d);
