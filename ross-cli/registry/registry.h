@@ -6,7 +6,8 @@
  *
  * Errors are one sentence naming the registry and the object: NotFound (404), Unauthenticated (401), PermissionDenied (403),
  * ResourceExhausted (429 for too long, answers beyond a limit), Unavailable (cannot be reached, 5xx), DataLoss (bytes
- * that are not what the digest or size promises), InvalidArgument (answers that make no sense), Canceled.
+ * that are not what the digest or size promises), InvalidArgument (answers that make no sense), FailedPrecondition (an
+ * untrusted certificate, a redirect to plain http, a credential helper that fails), Canceled.
  */
 #pragma once
 

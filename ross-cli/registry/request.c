@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ross-cli/registry/request.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "libross/base/log.h"
+#include "ross-cli/registry/answer.h"
+#include "ross-cli/registry/retry.h"
+
+#define CHALLENGES_MAX 2 /* the first one, and one for a token that had expired */
+
+/* With r->lock held. */
+static int
+ready(struct registry *r, struct err *err)
+{
+    const struct auth_options auth = {.user = r->user,
+                                      .password = r->password,
+                                      .docker_config = r->docker_config,
+                                      .retry_wait_max_ms = r->retry_wait_max_ms};
+    int rc = 0;
+
+    if (r->cancelled)
+        return err_set(err, CODE_CANCELED, "canceled");
+    if (!r->http)
+        rc = http_new(NULL, &r->http, err);
+    if (rc == 0 && !r->auth)
+        rc = auth_new(&auth, &r->auth, err);
+    return rc;
+}
+
+int
+request_hosts(struct registry *r, const char *registry, const struct registry_hosts **ret,
+              struct err *err)
+{
+    int rc;
+
+    (void) pthread_mutex_lock(&r->lock);
+    rc = ready(r, err);
+    for (size_t i = 0; rc == 0 && i < r->n_known; i++)
+        if (strcmp(r->known[i]->host, registry) == 0) {
+            *ret = r->known[i];
+            rc = 1;
+        }
+    if (rc == 0 && r->n_known == REGISTRIES_MAX)
+        rc = err_set(err, CODE_RESOURCE_EXHAUSTED, "more than %d registries", REGISTRIES_MAX);
+    if (rc == 0) {
+        struct registry_hosts *hosts = xcalloc(1, sizeof *hosts);
+        rc = hosts_load(&r->hosts_options, registry, hosts, err);
+        if (rc < 0)
+            free(hosts);
+        else
+            *ret = r->known[r->n_known++] = hosts;
+    }
+    (void) pthread_mutex_unlock(&r->lock);
+    return rc < 0 ? rc : 0;
+}
+
+static bool
+speaks_plain(const struct registry_host *host)
+{
+    return atomic_load(&((struct registry_host *) (uintptr_t) host)->speaks_plain);
+}
+
+char *
+request_url(const struct request *q)
+{
+    const struct registry_host *host = q->host;
+    bool whole = strncmp(q->path, "http://", 7) == 0 || strncmp(q->path, "https://", 8) == 0;
+    bool plain = speaks_plain(host);
+    auto_free char *ns = host->mirror && !whole ? http_url_escape(q->registry) : NULL;
+
+    return xasprintf("%s%s%s%s%s",
+                     whole   ? ""
+                     : plain ? "http"
+                             : "",
+                     whole   ? ""
+                     : plain ? host->base + strlen("https")
+                             : host->base,
+                     q->path,
+                     !ns                    ? ""
+                     : strchr(q->path, '?') ? "&ns="
+                                            : "?ns=",
+                     ns ? ns : "");
+}
+
+/* One attempt with what authorization is known; *ret_sent is the header's value. */
+static int
+attempt(struct registry *r, const struct request *q, char **ret_sent, struct http_call **ret,
+        enum http_failure *ret_failure, struct err *err)
+{
+    auto_free char *url = request_url(q), *value = NULL;
+    struct strv secrets = {0};
+    int rc = auth_header(r->auth, r->http, q->host, q->scope, &value, err);
+
+    if (rc < 0)
+        return rc;
+    strv_add_all(&secrets, &q->host->headers);
+    if (value)
+        strv_printf(&secrets, "Authorization: %s", value);
+    struct exchange x = {.method = q->method,
+                         .url = url,
+                         .headers = q->headers,
+                         .secrets = &secrets,
+                         .tls = &q->host->tls,
+                         .body = q->body,
+                         .body_bytes = q->body_bytes};
+    rc = exchange_start(r->http, &x, ret, ret_failure, err);
+    strv_done(&secrets);
+    *ret_sent = TAKE(value);
+    return rc;
+}
+
+/* No answer came: 1 to ask again. */
+static int
+after_failure(struct registry *r, const struct request *q, bool was_plain,
+              enum http_failure failure, struct retry *retry, struct err *err)
+{
+    struct registry_host *host = (struct registry_host *) (uintptr_t) q->host;
+
+    if (failure == HTTP_FAILED_TLS && host->guess_plain && !was_plain) {
+        atomic_store(&host->speaks_plain, true);
+        return 1;
+    }
+    return failure == HTTP_FAILED_BROKEN ? retry_wait(retry, r->http, -1, err) : 0;
+}
+
+static int
+failure_wrap(const struct request *q, int rc, enum http_failure failure, struct err *err)
+{
+    (void) err_wrap(err, rc, "registry %s", q->host->name);
+    if (failure == HTTP_FAILED_TLS && err && strlen(err->msg) < ERR_MSG_MAX - 64)
+        strcat(err->msg, " (if it is meant to be plain HTTP: --plain-http)");
+    return rc;
+}
+
+/* 1 when a 401 is worth another attempt. */
+static int
+after_challenge(struct registry *r, const struct request *q, struct http_call *c, const char *sent,
+                unsigned *challenges, struct err *err)
+{
+    int rc;
+
+    if (++*challenges > CHALLENGES_MAX)
+        return 0;
+    rc = auth_challenged(r->auth, q->host, sent, c, err);
+    return rc < 0 ? err_wrap(err, rc, "registry %s", q->host->name) : 1;
+}
+
+int
+request_send(struct registry *r, const struct request *q, struct http_call **ret, struct err *err)
+{
+    struct retry retry = {.left_ms = r->retry_wait_max_ms};
+    unsigned challenges = 0;
+
+    for (;;) {
+        AUTO_PTR(http_call) c = NULL;
+        auto_free char *sent = NULL;
+        enum http_failure failure = HTTP_OK;
+        bool was_plain = speaks_plain(q->host);
+        int status, again, rc = attempt(r, q, &sent, &c, &failure, err);
+
+        if (rc < 0) {
+            struct err ignored = {0};
+            again = after_failure(r, q, was_plain, failure, &retry, &ignored);
+            if (again > 0)
+                continue;
+            return failure_wrap(q, rc, failure, err);
+        }
+        status = http_call_status(c, err);
+        again = 0;
+        if (status == 401)
+            again = after_challenge(r, q, c, sent, &challenges, err);
+        else if (answer_is_temporary(status))
+            again = retry_wait(
+                &retry, r->http,
+                answer_retry_after_ms(http_call_header(c, "Retry-After"), time(NULL)), err);
+        if (again < 0)
+            return again;
+        if (again)
+            continue;
+        *ret = TAKE(c);
+        return status;
+    }
+}
+
+int
+request_refused(const struct request *q, struct http_call *c, int status, struct err *err)
+{
+    AUTO(buf) body = BUF_INIT(ANSWER_BODY_MAX);
+    char text[ANSWER_TEXT_MAX], name[64];
+    const char *after = http_call_header(c, "Retry-After"), *hint = "";
+
+    /* Whatever of the body can be had: it only decorates. */
+    (void) exchange_body(c, &body, NULL);
+    answer_text(body.data ? body.data : "", body.len, text);
+    if (status == 401)
+        hint = "; it does not exist, or a login is needed";
+    else if (status == 429 && after)
+        hint = "; it asks to come back later";
+    return err_set(err, answer_code(status), "registry %s answers %s%s%s%s", q->host->name,
+                   answer_status_text(status, name), *text ? ": " : "", text, hint);
+}
