@@ -11,6 +11,7 @@ struct tar_limits {
     uint32_t depth_max;          /* components of a name */
     uint32_t name_bytes_max;     /* of a name or a link target */
     uint32_t extended_bytes_max; /* one PAX or GNU extension header (Go: 1 MiB) */
+    uint32_t extensions_max;     /* such headers in a row before one entry */
     uint32_t xattrs_max;         /* of one entry */
     uint32_t xattr_bytes_max;    /* names and values of one entry */
     uint32_t sparse_max;         /* pieces of one sparse file */
