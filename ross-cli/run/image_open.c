@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What an image record means on this machine: manifest, config, top layer. */
+#include "image_open.h"
+
+#include "libross/contract/content_read.h"
+#include "libross/oci/chain_id.h"
+#include "libross/oci/platform.h"
+
+void
+image_view_done(struct image_view *v)
+{
+    oci_desc_done(&v->manifest_desc);
+    oci_manifest_done(&v->manifest);
+    oci_config_done(&v->config);
+    free(v->config_json);
+    *v = (struct image_view){0};
+}
+
+/* The manifest behind the target: one step through an index when it is one. */
+static int
+find_manifest(struct content *content, const struct call_ctx *ctx, const struct image *image,
+              const struct oci_platform *want, struct oci_desc *ret, struct err *err)
+{
+    AUTO(buf) bytes = BUF_INIT(MANIFEST_SIZE_MAX);
+    AUTO(oci_index) index = {0};
+    auto_free char *shown = NULL;
+    const struct oci_desc *chosen;
+    enum media_kind kind;
+    int r;
+
+    r = content_read_blob(content, ctx, &image->target, &bytes, err);
+    if (r == 0)
+        r = oci_document_kind(bytes.data, bytes.len, image->target.media_type, &kind, err);
+    if (r < 0)
+        return r;
+    if (kind != MEDIA_INDEX) {
+        *ret = oci_desc_clone(&image->target);
+        return 0;
+    }
+    r = oci_index_parse(bytes.data, bytes.len, image->target.media_type, &index, err);
+    if (r < 0)
+        return r;
+    chosen = oci_index_choose(&index, want);
+    if (!chosen) {
+        shown = platform_format(want);
+        return err_set(err, CODE_NOT_FOUND, "the image has no manifest for %s", shown);
+    }
+    *ret = oci_desc_clone(chosen);
+    return 0;
+}
+
+static int
+read_manifest(struct content *content, const struct call_ctx *ctx, struct image_view *v,
+              struct err *err)
+{
+    AUTO(buf) bytes = BUF_INIT(MANIFEST_SIZE_MAX);
+    int r;
+
+    r = content_read_blob(content, ctx, &v->manifest_desc, &bytes, err);
+    if (r == 0)
+        r = oci_manifest_parse(bytes.data, bytes.len, v->manifest_desc.media_type, &v->manifest,
+                               err);
+    if (r < 0)
+        return r;
+    v->size_bytes = v->manifest_desc.size_bytes + v->manifest.config.size_bytes;
+    for (size_t i = 0; i < v->manifest.n_layers; i++)
+        v->size_bytes += v->manifest.layers[i].size_bytes;
+    return 0;
+}
+
+static int
+read_config(struct content *content, const struct call_ctx *ctx, struct image_view *v,
+            struct err *err)
+{
+    struct digest chain[LAYERS_MAX];
+    AUTO(buf) bytes = BUF_INIT(IMAGE_CONFIG_SIZE_MAX);
+    int r;
+
+    r = content_read_blob(content, ctx, &v->manifest.config, &bytes, err);
+    if (r == 0)
+        r = oci_config_parse(bytes.data, bytes.len, &v->config, err);
+    if (r < 0)
+        return r;
+    if (v->config.n_diff_ids != v->manifest.n_layers)
+        return err_set(err, CODE_DATA_LOSS, "the manifest has %zu layers and the config %zu",
+                       v->manifest.n_layers, v->config.n_diff_ids);
+    if (v->config.n_diff_ids) {
+        chain_id_compute(v->config.diff_ids, v->config.n_diff_ids, chain);
+        v->chain_id = chain[v->config.n_diff_ids - 1];
+    }
+    v->config_json = buf_take(&bytes);
+    return 0;
+}
+
+int
+image_open(struct content *content, const struct call_ctx *ctx, const struct image *image,
+           const struct oci_platform *want, struct image_view *ret, struct err *err)
+{
+    AUTO(oci_platform) host = {0};
+    AUTO(image_view) v = {0};
+    int r;
+
+    if (!want) {
+        platform_host(&host);
+        want = &host;
+    }
+    r = find_manifest(content, ctx, image, want, &v.manifest_desc, err);
+    if (r == 0)
+        r = read_manifest(content, ctx, &v, err);
+    if (r == 0)
+        r = read_config(content, ctx, &v, err);
+    if (r < 0)
+        return err_wrap(err, r, "image '%s'", image->name);
+    *ret = TAKE_STRUCT(v);
+    return 0;
+}
