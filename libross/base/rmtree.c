@@ -124,6 +124,12 @@ open_dir(int dir_fd, const char *name)
     fd = open_beneath(dir_fd, name, O_RDONLY);
     if (fd >= 0 || errno != EACCES)
         return fd;
+    /* a directory of ours may lack the search bit; the caller's own is an O_PATH fd, which this leaves alone */
+    if (fchmod(dir_fd, 0700) == 0) {
+        fd = open_beneath(dir_fd, name, O_RDONLY);
+        if (fd >= 0 || errno != EACCES)
+            return fd;
+    }
     handle = open_beneath(dir_fd, name, O_PATH);
     if (handle < 0 || chmod(path_of_fd(handle, path), 0700) < 0)
         return -1;
