@@ -73,7 +73,7 @@ read_config(struct content *content, const struct call_ctx *ctx, struct image_vi
             struct err *err)
 {
     struct digest chain[LAYERS_MAX];
-    AUTO(buf) bytes = BUF_INIT(IMAGE_CONFIG_SIZE_MAX);
+    AUTO(buf) bytes = BUF_INIT(OCI_CONFIG_SIZE_MAX);
     int r;
 
     r = content_read_blob(content, ctx, &v->manifest.config, &bytes, err);

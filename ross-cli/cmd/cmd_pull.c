@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* image pull, image load: images from registries and from files. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "libross/base/fd.h"
+#include "libross/oci/oci_ref.h"
+#include "libross/oci/platform.h"
+#include "ross-cli/run/image_get.h"
+#include "ross-cli/ui/progress.h"
+
+/* ---- pull ---- */
+
+struct pull_command {
+    bool quiet, plain_http, all_platforms;
+    const char *platform;
+};
+
+#define PULL(member) offsetof(struct pull_command, member)
+
+static const struct option_row pull_rows[] = {
+    {.name = "quiet",
+     .letter = 'q',
+     .type = OPTION_FLAG,
+     .offset = PULL(quiet),
+     .help = "only the digest, no progress"},
+    {.name = "plain-http",
+     .type = OPTION_FLAG,
+     .offset = PULL(plain_http),
+     .help = "http instead of https (localhost needs no asking)"},
+    {.name = "platform",
+     .type = OPTION_STR,
+     .offset = PULL(platform),
+     .arg = "OS/ARCH",
+     .help = "another platform than this machine's"},
+    {.name = "all-platforms",
+     .type = OPTION_FLAG,
+     .offset = PULL(all_platforms),
+     .help = "fetch the content for every platform"},
+};
+
+static int
+parse_platform(const char *text, struct oci_platform *ret, const struct oci_platform **ret_used,
+               struct err *err)
+{
+    *ret_used = NULL;
+    if (!text)
+        return 0;
+    *ret_used = ret;
+    return platform_parse(text, ret, err);
+}
+
+static int
+pull_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
+{
+    const struct pull_command *cmd = options;
+    const struct registry_options registry = {.plain_http = cmd->plain_http};
+    AUTO_PTR(progress) progress = progress_new(stderr, cmd->quiet);
+    struct pull_options opt = {
+        .all_platforms = cmd->all_platforms,
+        .on_event = progress_event,
+        .on_event_arg = progress,
+    };
+    AUTO(oci_platform) platform = {0};
+    AUTO(pull_result) result = {0};
+    char digest[DIGEST_STR_MAX];
+    int r;
+
+    (void) n_words;
+    opt.reference = words[0];
+    r = parse_platform(cmd->platform, &platform, &opt.platform, err);
+    if (r == 0)
+        r = image_get(s, &registry, &opt, &result, err);
+    if (r < 0)
+        return r;
+    digest_format(&result.target.digest, digest);
+    if (cmd->quiet)
+        printf("%s\n", digest);
+    else
+        printf("%s %s (%s)\n", result.name, digest, result.changed ? "new" : "up to date");
+    return 0;
+}
+
+const struct command_row cmd_image_pull = {
+    .path = "image pull",
+    .aliases = "pull",
+    .synopsis = "[OPTION…] REF",
+    .summary = "Fetches an image from its registry and unpacks it",
+    .options = pull_rows,
+    .n_options = ARRAY_LEN(pull_rows),
+    .options_size = sizeof(struct pull_command),
+    .words_min = 1,
+    .words_max = 1,
+    .run = pull_run,
+};
+
+/* ---- load ---- */
+
+struct load_command {
+    bool quiet;
+    const char *input, *name, *platform;
+};
+
+#define LOAD(member) offsetof(struct load_command, member)
+
+static const struct option_row load_rows[] = {
+    {.name = "input",
+     .letter = 'i',
+     .type = OPTION_STR,
+     .offset = LOAD(input),
+     .arg = "PATH",
+     .help =
+         "OCI layout (directory or tar) or docker archive; \"-\" and nothing are standard input"},
+    {.name = "name",
+     .type = OPTION_STR,
+     .offset = LOAD(name),
+     .arg = "REF",
+     .help = "name for an image that has none in the file"},
+    {.name = "platform",
+     .type = OPTION_STR,
+     .offset = LOAD(platform),
+     .arg = "OS/ARCH",
+     .help = "another platform than this machine's"},
+    {.name = "quiet",
+     .letter = 'q',
+     .type = OPTION_FLAG,
+     .offset = LOAD(quiet),
+     .help = "no progress"},
+};
+
+static int
+say_loaded(const struct pull_result *image, void *arg)
+{
+    AUTO(oci_ref) ref = {0};
+    auto_free char *shown = NULL;
+
+    (void) arg;
+    shown =
+        oci_ref_parse(image->name, &ref, NULL) == 0 ? oci_ref_familiar(&ref) : xstrdup(image->name);
+    printf("loaded %s\n", shown);
+    (void) fflush(stdout);
+    return 0;
+}
+
+static int
+load_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
+{
+    const struct load_command *cmd = options;
+    const char *path = cmd->input ? cmd->input : n_words ? words[0] : "-";
+    AUTO_PTR(progress) progress = progress_new(stderr, cmd->quiet);
+    struct load_options opt = {
+        .what = path,
+        .name = cmd->name,
+        .on_event = progress_event,
+        .on_event_arg = progress,
+    };
+    AUTO(oci_platform) platform = {0};
+    auto_close int fd = -1;
+    struct pull_services svc;
+    int r;
+
+    if (cmd->input && n_words)
+        return err_set(err, CODE_INVALID_ARGUMENT, "give the file once: --input %s or %s",
+                       cmd->input, words[0]);
+    if (strcmp(path, "-") == 0) {
+        if (isatty(STDIN_FILENO))
+            return err_set(err, CODE_INVALID_ARGUMENT,
+                           "name a file with --input, or send an archive to standard input");
+        opt.what = "standard input";
+        opt.fd = STDIN_FILENO;
+    } else {
+        opt.fd = fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            return err_sys(err, errno, "open '%s'", path);
+    }
+    r = parse_platform(cmd->platform, &platform, &opt.platform, err);
+    if (r == 0)
+        r = image_services(s, &svc, err);
+    if (r == 0)
+        r = load_images(&svc, &opt, say_loaded, NULL, err);
+    return r;
+}
+
+const struct command_row cmd_image_load = {
+    .path = "image load",
+    .aliases = "load, image import",
+    .synopsis = "[OPTION…] [PATH]",
+    .summary = "Takes images from an OCI layout or a docker archive",
+    .options = load_rows,
+    .n_options = ARRAY_LEN(load_rows),
+    .options_size = sizeof(struct load_command),
+    .words_max = 1,
+    .run = load_run,
+};
