@@ -34,7 +34,18 @@ run_case() {
     esac
 }
 
-for script in cases/*.sh; do
+# Controllers that a hybrid host left on its v2 mount get v1 mounts, so that crun can be tested.
+cure_cgroups() {
+    local c
+    [ -f /sys/fs/cgroup/unified/cgroup.controllers ] || return 0
+    for c in $(cat /sys/fs/cgroup/unified/cgroup.controllers); do
+        mkdir -p "/sys/fs/cgroup/$c" && { mountpoint -q "/sys/fs/cgroup/$c" || mount -t cgroup -o "$c" cgroup "/sys/fs/cgroup/$c"; } || true
+    done
+}
+
+mapfile -t scripts < <(ls cases/hybrid_host.sh cases/*.sh | awk '!seen[$0]++')
+for script in "${scripts[@]}"; do
+    [ "$script" = cases/hybrid_host.sh ] || cure_cgroups
     name=$(basename "$script" .sh)
     variants=$(sed -n 's/^# variants: //p' "$script" | head -1)
     for v in ${variants:-none}; do

@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The time of `run --rm IMAGE true`: ross-cli, beside ctr with stock containerd, and beside the bare runtimes on the same root filesystem.
+# Interleaved rounds after a warm-up; medians and ratios.
+. "$(dirname "$0")/../../lib/common.sh"
+. "$(dirname "$0")/../../lib/containerd.sh"
+need runc crun python3 jq
+ROUNDS=${ROUNDS:-20}
+demo_layout
+ross load -q --input "$WORK/demo" >/dev/null
+start_containerd 1.6
+tar -C "$WORK/demo" -cf "$WORK/demo.tar" .
+ctr images import --base-name docker.io/library/demo "$WORK/demo.tar" >/dev/null
+IMAGE=$(ctr images ls -q | head -1)
+ctr run --rm "$IMAGE" warm true
+ross run --rm demo true
+
+# the bare runtime: the same layer, unpacked, with the spec that ross made for it
+mkdir -p "$WORK/bundle/rootfs"
+layer=$(jq -r '.layers[0].digest[7:]' "$WORK/demo/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' "$WORK/demo/index.json")")
+tar -C "$WORK/bundle/rootfs" -xzf "$WORK/demo/blobs/sha256/$layer"
+(cd "$WORK/bundle" && runc spec)
+jq '.process.terminal=false | .process.args=["true"] | .process.env=["PATH=/bin"] | .linux.cgroupsPath="/ross-bench/bare"' "$WORK/bundle/config.json" >"$WORK/c" && mv "$WORK/c" "$WORK/bundle/config.json"
+
+cat >"$WORK/bench.py" <<'P'
+import os, subprocess, sys, time, statistics
+rounds, work, bins, image = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
+n = 0
+def fresh():
+    global n
+    n += 1
+    return "b%d" % n
+ctr = os.environ["CTR"].split()
+commands = {
+    "ross-cli run --rm (chosen runtime)": lambda: [bins + "/ross-cli", "run", "--rm", "demo", "true"],
+    "ross-cli run --rm --runtime runc": lambda: [bins + "/ross-cli", "run", "--rm", "--runtime", "runc", "demo", "true"],
+    "ctr run --rm (containerd 1.6, runc)": lambda: ctr + ["run", "--rm", image, fresh(), "true"],
+    "runc run": lambda: ["runc", "--root", work + "/runc", "run", "--bundle", work + "/bundle", fresh()],
+    "crun run": lambda: ["crun", "--root", work + "/crun", "run", "--bundle", work + "/bundle", fresh()],
+}
+times = {name: [] for name in commands}
+bad = set()
+for i in range(rounds + 2):
+    for name, make in commands.items():
+        if name in bad:
+            continue
+        t = time.perf_counter()
+        p = subprocess.run(make(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        t = time.perf_counter() - t
+        if p.returncode:
+            print("%s failed: %s" % (name, p.stderr.decode().strip()[:200]))
+            bad.add(name)
+        elif i >= 2:
+            times[name].append(t * 1000)
+med = {n: statistics.median(t) for n, t in times.items() if t and n not in bad}
+print("%-40s %9s %9s %9s" % ("", "median ms", "min", "max"))
+for name, t in times.items():
+    if name in med:
+        print("%-40s %9.1f %9.1f %9.1f" % (name, med[name], min(t), max(t)))
+names = list(commands)
+def row(text, a, b, f):
+    if a in med and b in med:
+        print("%-60s %8.2f" % (text, f(med[a], med[b])))
+bare = min((n for n in names[3:] if n in med), key=lambda n: med[n])
+row("chosen runtime: ross-cli minus the faster bare runtime, ms", names[0], bare, lambda a, b: a - b)
+row("runc: ross-cli minus bare runc, ms (goal: at most 30)", names[1], names[3], lambda a, b: a - b)
+row("ross-cli / ctr (goal: at most 0.33)", names[0], names[2], lambda a, b: a / b)
+row("ross-cli with runc / ctr with runc", names[1], names[2], lambda a, b: a / b)
+P
+CTR="$CD_BIN/ctr --address $CD_ADDRESS" python3 "$WORK/bench.py" "$ROUNDS" "$WORK" "$BIN" "$IMAGE"
