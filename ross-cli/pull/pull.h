@@ -20,17 +20,25 @@
 
 struct registry;
 
-/* The other processes, borrowed. */
+/*
+ * The other processes, borrowed.
+ *
+ *   records      Images and Leases: contentd or a containerd
+ *   snapshots    NULL = content only, nothing is unpacked; diff and snapshotter go with it
+ *   snapshotter  name in labels and lease resources ("ross")
+ *   rebase       the snapshotter takes a layer's parent at commit (ours does, a containerd of today does not): layers are
+ *                unpacked side by side, else one after the other
+ *   lock_dir     where the pulls of this machine meet so that they unpack a layer once; NULL = they do not meet
+ */
 struct pull_services {
     struct content *content;
-    struct rpc_channel *records; /* Images and Leases: contentd or a containerd */
-    struct snapshots *snapshots; /* NULL = content only, nothing is unpacked */
-    struct rpc_channel *diff;    /* Diff.Apply; with snapshots */
-    const char *snapshotter;     /* name in labels and lease resources ("ross"); with snapshots */
-    const char *ns;              /* containerd namespace */
-    const char *
-        lock_dir; /* directory where pulls of this machine meet so that they unpack a layer once; NULL = they
-                                    do not meet */
+    struct rpc_channel *records;
+    struct snapshots *snapshots;
+    struct rpc_channel *diff;
+    const char *snapshotter;
+    bool rebase;
+    const char *ns;
+    const char *lock_dir;
 };
 
 enum pull_state {
@@ -94,7 +102,7 @@ int pull_image(const struct pull_services *svc, struct registry *registry,
 
 /*
  * Unpacks an image that is in the content store already (loaded, or pulled without snapshots). `target` is an index or a
- * manifest.
+ * manifest; no record is made.
  */
 int pull_unpack(const struct pull_services *svc, const char *name, const struct oci_desc *target,
                 const struct pull_options *opt, struct pull_result *ret, struct err *err);

@@ -39,10 +39,10 @@
     X(easy_setopt)                                                                                 \
     X(easy_getinfo)                                                                                \
     X(easy_pause)                                                                                  \
-    X(easy_strerror) X(multi_init) X(multi_cleanup) X(multi_add_handle) X(multi_remove_handle)     \
-        X(multi_perform) X(multi_poll) X(multi_wakeup) X(multi_info_read) X(multi_setopt)          \
-            X(multi_strerror) X(slist_append) X(slist_free_all) X(url) X(url_cleanup) X(url_set)   \
-                X(url_get) X(free)
+    X(easy_strerror)                                                                               \
+    X(multi_init) X(multi_cleanup) X(multi_add_handle) X(multi_remove_handle) X(multi_perform)     \
+        X(multi_poll) X(multi_wakeup) X(multi_info_read) X(multi_setopt) X(multi_strerror)         \
+            X(slist_append) X(slist_free_all) X(url) X(url_cleanup) X(url_set) X(url_get) X(free)
 
 static struct {
 #define X(name) __typeof__(curl_##name) *name;
@@ -568,6 +568,14 @@ http_cancel(struct http *h)
     (void) pthread_cond_broadcast(&h->cond);
     (void) pthread_mutex_unlock(&h->lock);
     (void) curl.multi_wakeup(h->multi);
+}
+
+void
+http_reset(struct http *h)
+{
+    (void) pthread_mutex_lock(&h->lock);
+    h->cancelled = false;
+    (void) pthread_mutex_unlock(&h->lock);
 }
 
 int

@@ -35,6 +35,8 @@ void http_free(struct http *h); /* NULL is fine; all calls must be freed before 
 DEFINE_AUTO_PTR(http)
 /* Running and later calls and waits fail with Canceled. */
 void http_cancel(struct http *h);
+/* Takes that back when no call is running. */
+void http_reset(struct http *h);
 /* Waits that long; Canceled when http_cancel came. */
 int http_wait(struct http *h, int64_t ms, struct err *err);
 

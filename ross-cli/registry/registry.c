@@ -7,7 +7,7 @@
 #include "libross/base/log.h"
 #include "libross/base/parse.h"
 #include "libross/json/json.h"
-#include "libross/oci/media_type.h"
+#include "libross/oci/oci_manifest.h"
 #include "libross/oci/oci_ref.h"
 #include "ross-cli/registry/answer.h"
 #include "ross-cli/registry/request.h"
@@ -67,6 +67,16 @@ registry_cancel(struct registry *r)
     r->cancelled = true;
     if (r->http)
         http_cancel(r->http);
+    (void) pthread_mutex_unlock(&r->lock);
+}
+
+void
+registry_reset(struct registry *r)
+{
+    (void) pthread_mutex_lock(&r->lock);
+    r->cancelled = false;
+    if (r->http)
+        http_reset(r->http);
     (void) pthread_mutex_unlock(&r->lock);
 }
 

@@ -22,8 +22,6 @@
 #include "libross/base/strv.h"
 #include "libross/oci/oci_desc.h"
 
-#define MANIFEST_SIZE_MAX (4 * 1024 * 1024) /* what docker-registry accepts at most */
-
 struct oci_ref;
 struct registry;
 struct registry_stream;
@@ -47,6 +45,8 @@ void registry_free(struct registry *r); /* NULL is fine; no call may be running 
 DEFINE_AUTO_PTR(registry)
 /* Makes every running and later call fail with Canceled. */
 void registry_cancel(struct registry *r);
+/* Takes that back when no call is running. */
+void registry_reset(struct registry *r);
 
 /* The descriptor behind a tag or digest: media type, digest, size. */
 int registry_resolve(struct registry *r, const struct oci_ref *ref, struct oci_desc *ret,

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Three kinds of workers over one table of layers, which only grow in state:
+ *
+ *   fetchers   WAITING → FETCHING → FETCHED   several; each takes the lowest layer that waits
+ *   unpackers  FETCHED → APPLYING → APPLIED   several; likewise. Without rebase: only onto a committed parent, thus one by one
+ *   committer  APPLIED → COMMITTED            the calling thread, base first, naming the parent at commit
+ *
+ * The table and its condition are the job's. A failure sets job.stop: workers leave at the next step, the committer joins them
+ * and removes the snapshots that were not committed.
+ */
+#include "ross-cli/pull/layers.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "api/client/diff_client.h"
+#include "libross/base/clock.h"
+#include "libross/base/log.h"
+#include "libross/base/random.h"
+#include "libross/oci/gc_labels.h"
+#include "ross-cli/pull/fetch.h"
+
+#define UNPACKERS_MAX         8
+#define FETCHERS_MAX          64
+#define CLEANUP_LIMIT_NS      (60 * NS_PER_S)
+#define LABEL_SNAPSHOT_REF    "containerd.io/snapshot.ref"
+#define LABEL_SNAPSHOT_PREFIX "containerd.io/snapshot/"
+
+enum layer_state {
+    LAYER_WAITING,
+    LAYER_FETCHING,
+    LAYER_FETCHED,
+    LAYER_APPLYING,
+    LAYER_APPLIED,
+    LAYER_COMMITTED
+};
+
+struct layer {
+    const struct oci_desc *desc;
+    struct digest diff_id;
+    char chain[DIGEST_STR_MAX];
+    size_t same_as; /* index of the first layer with this blob: fetched once */
+    enum layer_state state;
+    char *key; /* of the active snapshot; NULL when there is none */
+};
+
+struct layers {
+    struct job *job;
+    struct layer *items;
+    size_t n;
+    bool unpack;
+};
+
+/* ---- the table; all with job->lock held ---- */
+
+static void
+set_state(struct layers *l, size_t i, enum layer_state state)
+{
+    l->items[i].state = state;
+    (void) pthread_cond_broadcast(&l->job->cond);
+}
+
+static bool
+ready_to_unpack(const struct layers *l, size_t i)
+{
+    if (l->items[i].state != LAYER_FETCHED)
+        return false;
+    return l->job->svc->rebase || i == 0 || l->items[i - 1].state == LAYER_COMMITTED;
+}
+
+static bool
+past(const struct layers *l, enum layer_state state)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (l->items[i].state < state)
+            return false;
+    return true;
+}
+
+/* The next layer to fetch: SIZE_MAX when none is left. */
+static size_t
+take_to_fetch(struct layers *l)
+{
+    size_t found = SIZE_MAX;
+
+    (void) pthread_mutex_lock(&l->job->lock);
+    for (size_t i = 0; found == SIZE_MAX && i < l->n; i++)
+        if (l->items[i].state == LAYER_WAITING && l->items[i].same_as == i)
+            found = i;
+    if (found != SIZE_MAX)
+        set_state(l, found, LAYER_FETCHING);
+    (void) pthread_mutex_unlock(&l->job->lock);
+    return atomic_load(&l->job->stop) ? SIZE_MAX : found;
+}
+
+/* The next layer to unpack; waits for one. SIZE_MAX when none is left, or the job stops. */
+static size_t
+take_to_unpack(struct layers *l)
+{
+    size_t found = SIZE_MAX;
+
+    (void) pthread_mutex_lock(&l->job->lock);
+    while (!atomic_load(&l->job->stop) && !past(l, LAYER_APPLYING)) {
+        for (size_t i = 0; found == SIZE_MAX && i < l->n; i++)
+            if (ready_to_unpack(l, i))
+                found = i;
+        if (found != SIZE_MAX) {
+            set_state(l, found, LAYER_APPLYING);
+            break;
+        }
+        (void) pthread_cond_wait(&l->job->cond, &l->job->lock);
+    }
+    (void) pthread_mutex_unlock(&l->job->lock);
+    return found;
+}
+
+static int
+layer_failed(struct layers *l, size_t i, int r, struct err *err)
+{
+    char shown[DIGEST_STR_MAX];
+
+    (void) err_wrap(err, r, "layer %s", digest_format(&l->items[i].desc->digest, shown));
+    board_layer(l->job->board, i, PULL_FAILED);
+    return job_fail(l->job, r, err);
+}
+
+/* ---- fetching ---- */
+
+/* The layer and its twins are in the store. */
+static void
+layer_fetched(struct layers *l, size_t i, bool existed)
+{
+    enum pull_state shown = l->unpack ? PULL_DOWNLOADED : existed ? PULL_EXISTS : PULL_DONE;
+
+    (void) pthread_mutex_lock(&l->job->lock);
+    for (size_t k = i; k < l->n; k++)
+        if (l->items[k].same_as == i) {
+            board_layer(l->job->board, k, shown);
+            set_state(l, k, LAYER_FETCHED);
+        }
+    (void) pthread_mutex_unlock(&l->job->lock);
+}
+
+static void *
+fetcher(void *arg)
+{
+    struct layers *l = arg;
+    size_t i;
+
+    while ((i = take_to_fetch(l)) != SIZE_MAX) {
+        struct err err = {0};
+        int r = fetch_blob(l->job, l->items[i].desc, i, &err);
+        if (r < 0) {
+            (void) layer_failed(l, i, r, &err);
+            break;
+        }
+        layer_fetched(l, i, r == 1);
+    }
+    return NULL;
+}
+
+/* ---- unpacking ---- */
+
+static void
+snapshot_labels(const struct layer *layer, struct labels *ret)
+{
+    labels_set(ret, LABEL_SNAPSHOT_REF, layer->chain);
+    for (size_t i = 0; i < layer->desc->annotations.n; i++) {
+        const struct label *a = &layer->desc->annotations.items[i];
+        if (strncmp(a->key, LABEL_SNAPSHOT_PREFIX, strlen(LABEL_SNAPSHOT_PREFIX)) == 0)
+            labels_set(ret, a->key, a->value);
+    }
+}
+
+static int
+prepare(struct layers *l, struct layer *layer, const char *parent, struct mount_list *ret,
+        struct err *err)
+{
+    struct job *j = l->job;
+    struct labels labels = {0};
+    char random[9];
+    int r;
+
+    layer->key = xasprintf("extract-%lld-%s %s", (long long) (clock_now_ns() % NS_PER_S),
+                           random_hex(random, 4), layer->chain);
+    snapshot_labels(layer, &labels);
+    r = job_keep_snapshot(j, layer->key, err);
+    if (r == 0)
+        r = snapshots_prepare(j->svc->snapshots, &j->ctx, SNAPSHOT_ACTIVE, layer->key, parent,
+                              &labels, ret, err);
+    labels_done(&labels);
+    return r;
+}
+
+/* A snapshotter that has the layer already says AlreadyExists (reference 8.9). */
+static int
+check_remote(struct layers *l, struct layer *layer, struct err *err)
+{
+    struct snapshot_info info = {0};
+    struct err ignored = {0};
+    int r = snapshots_stat(l->job->svc->snapshots, &l->job->ctx, layer->chain, &info, &ignored);
+
+    snapshot_info_done(&info);
+    free(TAKE(layer->key));
+    return r < 0 ? -err->code : 0;
+}
+
+static int
+apply(struct layers *l, struct layer *layer, const struct mount_list *mounts, struct err *err)
+{
+    char got[DIGEST_STR_MAX], want[DIGEST_STR_MAX];
+    struct oci_desc applied = {0};
+    int r = diff_client_apply(l->job->svc->diff, &l->job->ctx, layer->desc, mounts, false, &applied,
+                              err);
+
+    if (r < 0)
+        return err_wrap(err, r, "unpack");
+    if (!digest_equal(&applied.digest, &layer->diff_id))
+        r = err_set(err, CODE_DATA_LOSS, "unpacks to %s, the image's config says %s",
+                    digest_format(&applied.digest, got), digest_format(&layer->diff_id, want));
+    oci_desc_done(&applied);
+    return r;
+}
+
+static int
+unpack(struct layers *l, size_t i, struct err *err)
+{
+    struct layer *layer = &l->items[i];
+    const char *parent = l->job->svc->rebase || i == 0 ? "" : l->items[i - 1].chain;
+    struct mount_list mounts = {0};
+    int64_t start = clock_mono_ns();
+    int r;
+
+    board_layer(l->job->board, i, PULL_UNPACKING);
+    r = prepare(l, layer, parent, &mounts, err);
+    if (r == -CODE_ALREADY_EXISTS)
+        r = check_remote(l, layer, err);
+    else if (r == 0)
+        r = apply(l, layer, &mounts, err);
+    mount_list_done(&mounts);
+    job_took(l->job, &l->job->timing.unpack_ns, start);
+    return r;
+}
+
+static void *
+unpacker(void *arg)
+{
+    struct layers *l = arg;
+    size_t i;
+
+    while ((i = take_to_unpack(l)) != SIZE_MAX) {
+        struct err err = {0};
+        int r = unpack(l, i, &err);
+        if (r < 0) {
+            (void) layer_failed(l, i, r, &err);
+            break;
+        }
+        (void) pthread_mutex_lock(&l->job->lock);
+        set_state(l, i, LAYER_APPLIED);
+        (void) pthread_mutex_unlock(&l->job->lock);
+    }
+    return NULL;
+}
+
+/* ---- committing ---- */
+
+static void
+drop_active(struct layers *l, struct layer *layer)
+{
+    const struct call_ctx ctx = {.ns = l->job->svc->ns,
+                                 .deadline_ns = clock_mono_ns() + CLEANUP_LIMIT_NS};
+    struct err err = {0};
+    int r;
+
+    if (!layer->key)
+        return;
+    r = snapshots_remove(l->job->svc->snapshots, &ctx, layer->key, &err);
+    if (r < 0 && r != -CODE_NOT_FOUND)
+        log_debug("a half-made snapshot stays until its lease ends", KV_STR("key", layer->key),
+                  KV_ERR(&err));
+    free(TAKE(layer->key));
+}
+
+static int
+label_layer(struct layers *l, const struct layer *layer, struct err *err)
+{
+    struct labels labels = {0};
+    char shown[DIGEST_STR_MAX];
+    int r;
+
+    labels_set(&labels, GC_LABEL_UNCOMPRESSED, digest_format(&layer->diff_id, shown));
+    r = fetch_label(l->job, &layer->desc->digest, &labels, err);
+    labels_done(&labels);
+    return r;
+}
+
+static int
+commit(struct layers *l, size_t i, struct err *err)
+{
+    struct job *j = l->job;
+    struct layer *layer = &l->items[i];
+    const char *parent = j->svc->rebase && i > 0 ? l->items[i - 1].chain : "";
+    struct labels labels = {0};
+    int64_t start = clock_mono_ns();
+    int r;
+
+    if (!layer->key)
+        return 0; /* it was there */
+    snapshot_labels(layer, &labels);
+    r = job_keep_snapshot(j, layer->chain, err);
+    if (r == 0)
+        r = snapshots_commit(j->svc->snapshots, &j->ctx, layer->chain, layer->key, parent, &labels,
+                             err);
+    labels_done(&labels);
+    if (r == -CODE_ALREADY_EXISTS) {
+        drop_active(l, layer);
+        r = 0;
+    } else if (r == 0) {
+        free(TAKE(layer->key));
+    }
+    if (r == 0)
+        r = label_layer(l, layer, err);
+    job_took(j, &j->timing.commit_ns, start);
+    return r;
+}
+
+/* Waits for the layer to be applied; false when the job stops. */
+static bool
+wait_applied(struct layers *l, size_t i)
+{
+    bool applied;
+
+    (void) pthread_mutex_lock(&l->job->lock);
+    while (!atomic_load(&l->job->stop) && l->items[i].state < LAYER_APPLIED)
+        (void) pthread_cond_wait(&l->job->cond, &l->job->lock);
+    applied = l->items[i].state >= LAYER_APPLIED && !atomic_load(&l->job->stop);
+    (void) pthread_mutex_unlock(&l->job->lock);
+    return applied;
+}
+
+static void
+commit_all(struct layers *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        struct err err = {0};
+        if (!wait_applied(l, i))
+            return;
+        if (l->items[i].state == LAYER_COMMITTED)
+            continue;
+        int r = commit(l, i, &err);
+        if (r < 0) {
+            (void) layer_failed(l, i, r, &err);
+            return;
+        }
+        board_layer(l->job->board, i, PULL_DONE);
+        (void) pthread_mutex_lock(&l->job->lock);
+        set_state(l, i, LAYER_COMMITTED);
+        (void) pthread_mutex_unlock(&l->job->lock);
+    }
+}
+
+/* ---- the whole ---- */
+
+static void
+layers_init(struct layers *l, struct job *j, const struct oci_manifest *m,
+            const struct oci_config *config, const struct digest *chain)
+{
+    *l = (struct layers){.job = j, .n = m->n_layers, .unpack = config != NULL};
+    l->items = xcalloc(l->n ? l->n : 1, sizeof *l->items);
+    for (size_t i = 0; i < l->n; i++) {
+        struct layer *layer = &l->items[i];
+        layer->desc = &m->layers[i];
+        for (layer->same_as = 0;
+             !digest_equal(&m->layers[layer->same_as].digest, &layer->desc->digest);)
+            layer->same_as++;
+        if (config) {
+            layer->diff_id = config->diff_ids[i];
+            digest_format(&chain[i], layer->chain);
+        }
+    }
+}
+
+/* Marks what is there, from the top: one stat for an image that is unpacked already. */
+static int
+find_existing(struct layers *l, struct err *err)
+{
+    struct job *j = l->job;
+    size_t there = l->n;
+
+    for (; there > 0; there--) {
+        struct snapshot_info info = {0};
+        int r = snapshots_stat(j->svc->snapshots, &j->ctx, l->items[there - 1].chain, &info, err);
+        bool committed = r == 0 && info.kind == SNAPSHOT_COMMITTED;
+        snapshot_info_done(&info);
+        if (r < 0 && r != -CODE_NOT_FOUND)
+            return err_wrap(err, r, "snapshotter");
+        if (committed)
+            break;
+    }
+    for (size_t i = 0; i < there; i++) {
+        l->items[i].state = LAYER_COMMITTED;
+        board_layer(j->board, i, PULL_EXISTS);
+    }
+    /* Kept by our lease until the image record refers to it. */
+    return there ? job_keep_snapshot(j, l->items[there - 1].chain, err) : 0;
+}
+
+/* The first of several equal layers may be there already: the next one is then the one to fetch. */
+static void
+settle_twins(struct layers *l)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        size_t first = i;
+        for (size_t k = 0; k < i; k++)
+            if (l->items[k].state == LAYER_WAITING &&
+                digest_equal(&l->items[k].desc->digest, &l->items[i].desc->digest)) {
+                first = k;
+                break;
+            }
+        l->items[i].same_as = first;
+    }
+}
+
+static unsigned
+start_threads(pthread_t *threads, unsigned max, void *(*fn)(void *), struct layers *l)
+{
+    unsigned n = 0;
+
+    while (n < max && n < l->n) {
+        int r = pthread_create(&threads[n], NULL, fn, l);
+        if (r) {
+            struct err err = {0};
+            if (n == 0)
+                (void) job_fail(l->job, err_sys(&err, r, "start a thread"), &err);
+            break;
+        }
+        n++;
+    }
+    return n;
+}
+
+static int
+layers_run(struct layers *l, struct err *err)
+{
+    struct job *j = l->job;
+    unsigned downloads = j->opt->downloads_max ? j->opt->downloads_max : PULL_DOWNLOADS_DEFAULT;
+    pthread_t fetchers[FETCHERS_MAX], unpackers[UNPACKERS_MAX];
+    unsigned n_fetchers, n_unpackers = 0;
+
+    if (downloads > FETCHERS_MAX)
+        downloads = FETCHERS_MAX;
+    n_fetchers = start_threads(fetchers, downloads, fetcher, l);
+    if (l->unpack) {
+        n_unpackers = start_threads(unpackers, j->svc->rebase ? UNPACKERS_MAX : 1, unpacker, l);
+        commit_all(l);
+    }
+    for (unsigned i = 0; i < n_fetchers; i++)
+        (void) pthread_join(fetchers[i], NULL);
+    for (unsigned i = 0; i < n_unpackers; i++)
+        (void) pthread_join(unpackers[i], NULL);
+    if (!atomic_load(&j->stop))
+        return 0;
+    for (size_t i = 0; i < l->n; i++)
+        drop_active(l, &l->items[i]);
+    (void) pthread_mutex_lock(&j->lock);
+    int r = j->failed.code ? -j->failed.code : -CODE_CANCELED;
+    if (err)
+        *err = j->failed;
+    (void) pthread_mutex_unlock(&j->lock);
+    return r;
+}
+
+int
+layers_unpack(struct job *j, const struct oci_manifest *m, const struct oci_config *config,
+              const struct digest *chain, struct err *err)
+{
+    struct layers l;
+    int r;
+
+    layers_init(&l, j, m, config, chain);
+    r = find_existing(&l, err);
+    if (r == 0) {
+        settle_twins(&l);
+        if (!past(&l, LAYER_COMMITTED))
+            r = layers_run(&l, err);
+    }
+    free(l.items);
+    return r;
+}
+
+int
+layers_fetch(struct job *j, const struct oci_manifest *m, struct err *err)
+{
+    struct layers l;
+    int r;
+
+    layers_init(&l, j, m, NULL, NULL);
+    r = layers_run(&l, err);
+    free(l.items);
+    return r;
+}
