@@ -194,7 +194,7 @@ start_endpoint(struct daemon *d, const struct daemon_endpoint *e, struct err *er
     if (!opt.address && first)
         opt.address = d->opt->address;
     assert(opt.address);
-    r = grpc_server_start(&opt, e->services, e->n, &d->hosts[d->n_hosts], err);
+    r = grpc_server_serve(&opt, e->services, e->n, &d->hosts[d->n_hosts], err);
     if (r < 0)
         return err_wrap(err, r, "serve %s", opt.address);
     d->n_hosts++;

@@ -67,7 +67,7 @@ toy_case_unary(struct rpc_channel *ch)
     assert_int_equal(toy_echo_call(ch, NULL, "deadline", &arena)->number, -1);
     ctx.deadline_ns = clock_mono_ns() + 60 * NS_PER_S;
     out = toy_echo_call(ch, &ctx, "deadline", &arena);
-    assert_in_range(out->number, 30000, 60001);
+    assert_in_range(out->number, 30000, 62000); /* gRPC rounds timeouts up */
     free(big);
     arena_done(&arena);
 }
