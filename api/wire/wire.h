@@ -2,8 +2,7 @@
 /*
  * Generated protobuf-c types ↔ the project's values, for services and clients.
  *
- *   wire_x_to     value → message; everything is allocated in (or, strings, borrowed until) the arena of the call: the
- *                 value must live as long as the message
+ *   wire_x_to     value → message, copied as a whole into the arena (of the call)
  *   wire_x_from   message → value of its own (malloc'ed; the caller's to `_done`), checked: InvalidArgument
  */
 #pragma once
@@ -73,5 +72,7 @@ struct Containerd__Types__Descriptor *wire_desc_to(struct arena *a, const struct
 int wire_desc_from(const struct Containerd__Types__Descriptor *m, struct oci_desc *ret,
                    struct err *err);
 
+/* A string of a value in the arena; NULL gives "". */
+char *wire_str_to(struct arena *a, const char *s);
 /* A message in the arena, initialised. */
 void *wire_new(struct arena *a, const ProtobufCMessageDescriptor *desc);

@@ -12,8 +12,8 @@ wire_any_to(struct arena *a, const struct any_value *v)
     if (!v->type_url)
         return NULL;
     m = wire_new(a, &google__protobuf__any__descriptor);
-    m->type_url = v->type_url;
-    m->value.data = v->value;
+    m->type_url = wire_str_to(a, v->type_url);
+    m->value.data = arena_memdup(a, v->value, v->n);
     m->value.len = v->n;
     return m;
 }

@@ -10,7 +10,7 @@ wire_desc_to(struct arena *a, const struct oci_desc *d)
     Containerd__Types__Descriptor *m = wire_new(a, &containerd__types__descriptor__descriptor);
     char shown[DIGEST_STR_MAX];
 
-    m->media_type = d->media_type ? d->media_type : (char *) "";
+    m->media_type = wire_str_to(a, d->media_type);
     m->digest = arena_strdup(a, digest_format(&d->digest, shown));
     m->size = d->size_bytes;
     m->annotations = wire_labels_to(a, &d->annotations,

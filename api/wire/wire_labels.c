@@ -20,6 +20,12 @@ wire_new(struct arena *a, const ProtobufCMessageDescriptor *desc)
     return m;
 }
 
+char *
+wire_str_to(struct arena *a, const char *s)
+{
+    return s && *s ? arena_strdup(a, s) : (char *) "";
+}
+
 void *
 wire_labels_to(struct arena *a, const struct labels *l, const ProtobufCMessageDescriptor *entry,
                size_t *ret_n)
@@ -32,8 +38,8 @@ wire_labels_to(struct arena *a, const struct labels *l, const ProtobufCMessageDe
     entries = arena_alloc(a, l->n * sizeof(struct entry *));
     for (size_t i = 0; i < l->n; i++) {
         entries[i] = wire_new(a, entry);
-        entries[i]->key = l->items[i].key;
-        entries[i]->value = l->items[i].value;
+        entries[i]->key = arena_strdup(a, l->items[i].key);
+        entries[i]->value = arena_strdup(a, l->items[i].value);
     }
     return entries;
 }

@@ -17,9 +17,9 @@ wire_mounts_to(struct arena *a, const struct mount_list *l, size_t *ret_n)
         Containerd__Types__Mount *m = wire_new(a, &containerd__types__mount__descriptor);
         const struct mount *from = &l->items[i];
 
-        m->type = from->type;
-        m->source = from->source;
-        m->target = from->target ? from->target : (char *) "";
+        m->type = wire_str_to(a, from->type);
+        m->source = wire_str_to(a, from->source);
+        m->target = wire_str_to(a, from->target);
         m->options = wire_strv_to(a, &from->options, &m->n_options);
         items[i] = m;
     }

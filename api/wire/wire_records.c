@@ -25,7 +25,7 @@ wire_image_to(struct arena *a, const struct image *i)
     Containerd__Services__Images__V1__Image *m =
         wire_new(a, &containerd__services__images__v1__image__descriptor);
 
-    m->name = i->name;
+    m->name = wire_str_to(a, i->name);
     m->labels = wire_labels_to(a, &i->labels,
                                &containerd__services__images__v1__image__labels_entry__descriptor,
                                &m->n_labels);
@@ -68,16 +68,10 @@ extensions_to(struct arena *a, const struct container *c, Container *m)
         Extension *e = wire_new(
             a, &containerd__services__containers__v1__container__extensions_entry__descriptor);
 
-        e->key = c->extensions[i].key;
+        e->key = wire_str_to(a, c->extensions[i].key);
         e->value = wire_any_to(a, &c->extensions[i].value);
         m->extensions[i] = e;
     }
-}
-
-static char *
-str_or_empty(char *s)
-{
-    return s ? s : (char *) "";
 }
 
 struct Containerd__Services__Containers__V1__Container *
@@ -85,18 +79,18 @@ wire_container_to(struct arena *a, const struct container *c)
 {
     Container *m = wire_new(a, &containerd__services__containers__v1__container__descriptor);
 
-    m->id = c->id;
+    m->id = wire_str_to(a, c->id);
     m->labels = wire_labels_to(
         a, &c->labels, &containerd__services__containers__v1__container__labels_entry__descriptor,
         &m->n_labels);
-    m->image = str_or_empty(c->image);
+    m->image = wire_str_to(a, c->image);
     m->runtime = wire_new(a, &containerd__services__containers__v1__container__runtime__descriptor);
-    m->runtime->name = str_or_empty(c->runtime_name);
+    m->runtime->name = wire_str_to(a, c->runtime_name);
     m->runtime->options = wire_any_to(a, &c->runtime_options);
     m->spec = wire_any_to(a, &c->spec);
-    m->snapshotter = str_or_empty(c->snapshotter);
-    m->snapshot_key = str_or_empty(c->snapshot_key);
-    m->sandbox = str_or_empty(c->sandbox);
+    m->snapshotter = wire_str_to(a, c->snapshotter);
+    m->snapshot_key = wire_str_to(a, c->snapshot_key);
+    m->sandbox = wire_str_to(a, c->sandbox);
     m->created_at = wire_time_to(a, c->created_ns);
     m->updated_at = wire_time_to(a, c->updated_ns);
     extensions_to(a, c, m);
@@ -169,7 +163,7 @@ wire_lease_to(struct arena *a, const struct lease *l)
     Containerd__Services__Leases__V1__Lease *m =
         wire_new(a, &containerd__services__leases__v1__lease__descriptor);
 
-    m->id = l->id;
+    m->id = wire_str_to(a, l->id);
     m->created_at = wire_time_to(a, l->created_ns);
     m->labels = wire_labels_to(a, &l->labels,
                                &containerd__services__leases__v1__lease__labels_entry__descriptor,
@@ -201,7 +195,7 @@ wire_namespace_to(struct arena *a, const struct namespace_ *n)
     Containerd__Services__Namespaces__V1__Namespace *m =
         wire_new(a, &containerd__services__namespaces__v1__namespace__descriptor);
 
-    m->name = n->name;
+    m->name = wire_str_to(a, n->name);
     m->labels = wire_labels_to(
         a, &n->labels, &containerd__services__namespaces__v1__namespace__labels_entry__descriptor,
         &m->n_labels);

@@ -14,7 +14,7 @@ wire_strv_to(struct arena *a, const struct strv *v, size_t *ret_n)
         return NULL;
     items = arena_alloc(a, v->n * sizeof(char *));
     for (size_t i = 0; i < v->n; i++)
-        items[i] = v->items[i];
+        items[i] = arena_strdup(a, v->items[i]);
     return items;
 }
 
