@@ -19,12 +19,12 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "clock.h"
 #include "fd.h"
 #include "mem.h"
+#include "rawcall.h"
 
 #define CHILD_STACK_SIZE (16 * 1024)
 #define PATH_DEFAULT     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -50,45 +50,12 @@ struct kernel_sigaction {
     unsigned long mask;
 };
 
-#define IN_CHILD __attribute__((no_sanitize("address", "thread", "undefined")))
-
-/* A system call without errno: the result or the negative errno. */
-IN_CHILD static inline long
-raw(long number, long a, long b, long c, long d)
-{
-    long result;
-
-#if defined(__x86_64__)
-    register long r10 __asm__("r10") = d;
-
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10)
-                     : "rcx", "r11", "memory");
-#elif defined(__aarch64__)
-    register long x8 __asm__("x8") = number;
-    register long x0 __asm__("x0") = a;
-    register long x1 __asm__("x1") = b;
-    register long x2 __asm__("x2") = c;
-    register long x3 __asm__("x3") = d;
-
-    __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3) : "memory");
-    result = x0;
-#else
-    result = syscall(number, a, b, c, d);
-    if (result < 0)
-        result = -errno; /* errno is the parent's, who reads it after us */
-#endif
-    return result;
-}
-
 IN_CHILD __attribute__((noreturn)) static void
 child_fail(struct child *c, const char *what, long result)
 {
     c->failed = what;
     c->sys_errno = (int) -result;
-    for (;;)
-        (void) raw(SYS_exit_group, 127, 0, 0, 0);
+    raw_exit(127);
 }
 
 /* Puts every fd at its number. First out of the way of each other, then into place. */
@@ -99,13 +66,13 @@ child_fds(struct child *c)
 
     for (unsigned i = 0; i < c->n_fds; i++) {
         if (c->fds[i] < 0) {
-            r = raw(SYS_openat, AT_FDCWD, (long) "/dev/null", O_RDWR | O_CLOEXEC, 0);
+            r = raw_call(SYS_openat, AT_FDCWD, (long) "/dev/null", O_RDWR | O_CLOEXEC, 0, 0);
             if (r < 0)
                 child_fail(c, "open /dev/null", r);
             c->fds[i] = (int) r;
         }
         if (c->fds[i] != (int) i && c->fds[i] < (int) c->n_fds) {
-            r = raw(SYS_fcntl, c->fds[i], F_DUPFD_CLOEXEC, c->n_fds, 0);
+            r = raw_call(SYS_fcntl, c->fds[i], F_DUPFD_CLOEXEC, c->n_fds, 0, 0);
             if (r < 0)
                 child_fail(c, "duplicate a descriptor", r);
             c->fds[i] = (int) r;
@@ -113,13 +80,13 @@ child_fds(struct child *c)
     }
     for (unsigned i = 0; i < c->n_fds; i++) {
         if (c->fds[i] == (int) i)
-            r = raw(SYS_fcntl, i, F_SETFD, 0, 0);
+            r = raw_call(SYS_fcntl, i, F_SETFD, 0, 0, 0);
         else
-            r = raw(SYS_dup3, c->fds[i], i, 0, 0);
+            r = raw_call(SYS_dup3, c->fds[i], i, 0, 0, 0);
         if (r < 0)
             child_fail(c, "pass a descriptor", r);
     }
-    r = raw(SYS_close_range, c->n_fds, UINT32_MAX, 0, 0);
+    r = raw_call(SYS_close_range, c->n_fds, UINT32_MAX, 0, 0, 0);
     if (r < 0)
         child_fail(c, "close the other descriptors", r);
 }
@@ -133,8 +100,8 @@ child_signals(void)
     /* exec resets handlers only, not SIG_IGN; and the mask is opened before exec, when no handler may be left */
     for (int s = 1; s <= KERNEL_NSIG; s++)
         if (s != SIGKILL && s != SIGSTOP)
-            (void) raw(SYS_rt_sigaction, s, (long) &dfl, 0, sizeof dfl.mask);
-    (void) raw(SYS_rt_sigprocmask, SIG_SETMASK, (long) &none, 0, sizeof none);
+            (void) raw_call(SYS_rt_sigaction, s, (long) &dfl, 0, sizeof dfl.mask, 0);
+    (void) raw_call(SYS_rt_sigprocmask, SIG_SETMASK, (long) &none, 0, sizeof none, 0);
 }
 
 IN_CHILD static int
@@ -144,24 +111,24 @@ child_main(void *arg)
     const struct proc_spawn *spec = c->spec;
     long r;
 
-    if (spec->new_session && (r = raw(SYS_setsid, 0, 0, 0, 0)) < 0)
+    if (spec->new_session && (r = raw_call(SYS_setsid, 0, 0, 0, 0, 0)) < 0)
         child_fail(c, "setsid", r);
-    if (spec->new_pgrp && !spec->new_session && (r = raw(SYS_setpgid, 0, 0, 0, 0)) < 0)
+    if (spec->new_pgrp && !spec->new_session && (r = raw_call(SYS_setpgid, 0, 0, 0, 0, 0)) < 0)
         child_fail(c, "setpgid", r);
-    if (spec->cwd_fd >= 0 && (r = raw(SYS_fchdir, spec->cwd_fd, 0, 0, 0)) < 0)
+    if (spec->cwd_fd >= 0 && (r = raw_call(SYS_fchdir, spec->cwd_fd, 0, 0, 0, 0)) < 0)
         child_fail(c, "change directory", r);
     child_fds(c);
     if (spec->death_signal) {
-        r = raw(SYS_prctl, PR_SET_PDEATHSIG, spec->death_signal, 0, 0);
+        r = raw_call(SYS_prctl, PR_SET_PDEATHSIG, spec->death_signal, 0, 0, 0);
         if (r < 0)
             child_fail(c, "set the death signal", r);
         /* the parent may be gone already; a parent outside our pid namespace reads as 0 */
-        r = raw(SYS_getppid, 0, 0, 0, 0);
+        r = raw_call(SYS_getppid, 0, 0, 0, 0, 0);
         if (r != 0 && r != c->parent)
             child_fail(c, "start", -ESRCH);
     }
     child_signals();
-    r = raw(SYS_execve, (long) c->program, (long) spec->argv, (long) c->envp, 0);
+    r = raw_call(SYS_execve, (long) c->program, (long) spec->argv, (long) c->envp, 0, 0);
     child_fail(c, "execute", r);
 }
 

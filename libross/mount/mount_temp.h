@@ -7,9 +7,12 @@
 
 struct mount_temp;
 
+#define MOUNT_TEMP_PREFIX   "ross-mount-"
+#define MOUNT_TEMP_TEMPLATE "/tmp/" MOUNT_TEMP_PREFIX "XXXXXX"
+
 /*
  * One mount without sub-path (what a snapshotter answers) never enters the tree: it stays detached (fsmount, open_tree).
- * Other lists, and kernels without these calls, are mounted on a fresh directory TMP_DIR/ross-mount-XXXXXX, cloned from
+ * Other lists, and what only mount(2) can do, are mounted on a fresh directory TMP_DIR/ross-mount-XXXXXX, cloned from
  * there into a detached tree, and taken off at once; a kill in between leaves that directory to mount_temp_collect().
  *   tmp_dir   existing directory for that case; NULL is "/tmp"
  */

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* User namespaces that exist only to say how ids are mapped on a mount. */
+#pragma once
+
+#include "libross/base/err.h"
+
+/* A user namespace with these maps ("C:H:S[,…]", checked by mount_opts_parse); the descriptor is the caller's. */
+int idmap_userns_open(const char *uidmap, const char *gidmap, int *ret_fd, struct err *err);
+/* Applies it to the detached mount behind mount_fd (mount_setattr). */
+int idmap_set(int mount_fd, int userns_fd, struct err *err);
