@@ -25,10 +25,10 @@
 #include "tar_root.h"
 #include "tree_sync.h"
 #include "whiteout.h"
+#include "writeback.h"
 
-#define DEV_MAJOR_MAX         0xfff /* what the kernel's dev_t holds */
-#define DEV_MINOR_MAX         0xfffff
-#define WRITEBACK_EARLY_BYTES (1 << 20)
+#define DEV_MAJOR_MAX 0xfff /* what the kernel's dev_t holds */
+#define DEV_MINOR_MAX 0xfffff
 
 /* Times of a directory, set when nothing below it changes any more. */
 struct dir_times {
@@ -62,6 +62,8 @@ struct apply {
     struct arena arena;
     struct dir_times *dirs;
     size_t n_dirs, dirs_cap;
+
+    struct writeback *writeback; /* NULL when the result need not be durable */
 
     bool keeps_written; /* plain mode on a root that was not empty */
     struct written written;
@@ -290,9 +292,6 @@ write_content(struct apply *a, const struct tar_entry *e, int fd, struct err *er
         return (int) n;
     if (end < e->size && ftruncate(fd, e->size) < 0)
         return tar_inode_error(err, errno, "set the size");
-    /* A large file's way to the disk starts while the next ones are unpacked; tree_sync waits for it. */
-    if (a->options->durable && e->size >= WRITEBACK_EARLY_BYTES)
-        (void) sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     return 0;
 }
 
@@ -315,7 +314,12 @@ apply_file(struct apply *a, const struct tar_entry *e, struct err *err)
     if (fd < 0)
         return fd;
     r = write_content(a, e, fd, err);
-    return r < 0 ? r : tar_inode_set(fd, &at, owner_fits(a, &at), true, err);
+    if (r == 0)
+        r = tar_inode_set(fd, &at, owner_fits(a, &at), true, err);
+    /* Its way to the disk starts while the next ones are unpacked; the end only waits. */
+    if (r == 0 && a->writeback && e->size > 0)
+        writeback_add(a->writeback, TAKE_FD(fd));
+    return r;
 }
 
 static int
@@ -754,6 +758,8 @@ apply_init(struct apply *a, int root_fd, struct tar_feed *feed, struct err *err)
     /* Directories that nobody describes belong to root, where the mapping has one. */
     (void) map_id(0, o->uid_map, o->n_uid_map, "uid", &a->root_options.new_uid, NULL);
     (void) map_id(0, o->gid_map, o->n_gid_map, "gid", &a->root_options.new_gid, NULL);
+    if (o->durable)
+        a->writeback = writeback_new();
     a->read = tar_read_new(tar_feed_next, feed, a->limits);
     return tar_root_new(root_fd, &a->root_options, &a->root, err);
 }
@@ -761,6 +767,7 @@ apply_init(struct apply *a, int root_fd, struct tar_feed *feed, struct err *err)
 static void
 apply_done(struct apply *a)
 {
+    writeback_free(a->writeback);
     tar_read_free(a->read);
     tar_root_free(a->root);
     tar_name_done(&a->name);
@@ -769,6 +776,15 @@ apply_done(struct apply *a)
     free(a->dirs);
     free(a->written.slots);
     a->held_fd = fd_close(a->held_fd);
+}
+
+static int
+write_through(struct apply *a, int root_fd, struct err *err)
+{
+    if (!a->writeback)
+        return tree_sync(root_fd, err);
+    writeback_free(TAKE(a->writeback));
+    return tree_sync_finish(root_fd, err);
 }
 
 int
@@ -794,7 +810,7 @@ tar_apply(int root_fd, struct decompress *in, const struct tar_apply_options *op
     if (r == 0)
         r = apply_all(&a, err);
     if (r == 0 && a.options->durable)
-        r = tree_sync(root_fd, err);
+        r = write_through(&a, root_fd, err);
     if (r < 0)
         return r;
     tar_feed_result(feed, &result.diff_id, &result.size_bytes);
