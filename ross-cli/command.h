@@ -19,9 +19,10 @@ struct command_row {
     const char *summary;  /* one sentence */
     const struct option_row *options;
     size_t n_options;
-    size_t options_size;      /* of the struct that the options fill in; zeroed before */
-    int words_min, words_max; /* arguments after the options; max -1 = any number */
-    bool stop_at_word;        /* the rest belongs to somebody else (run IMAGE CMD…) */
+    const size_t *options_count; /* instead of n_options, for a table of another file */
+    size_t options_size;         /* of the struct that the options fill in; zeroed before */
+    int words_min, words_max;    /* arguments after the options; max -1 = any number */
+    bool stop_at_word;           /* the rest belongs to somebody else (run IMAGE CMD…) */
     /*
      * Returns the exit code of the process (>= 0), or a negative code with err, which main prints as one sentence and
      * turns into EXIT_OURS (InvalidArgument that names a wrong option: EXIT_USAGE is main's own, from parsing).

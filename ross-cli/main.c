@@ -134,15 +134,21 @@ help_all(FILE *to)
     fprintf(to, "\n'ross-cli COMMAND --help' tells more about one command.\n");
 }
 
+static size_t
+options_of(const struct command_row *c)
+{
+    return c->options_count ? *c->options_count : c->n_options;
+}
+
 static void
 help_command(FILE *to, const struct command_row *c)
 {
     fprintf(to, "usage: ross-cli %s %s\n\n%s.\n", c->path, c->synopsis, c->summary);
     if (c->aliases)
         fprintf(to, "also: %s\n", c->aliases);
-    if (c->n_options) {
+    if (options_of(c)) {
         fprintf(to, "\noptions:\n");
-        options_help(to, c->options, c->n_options);
+        options_help(to, c->options, options_of(c));
     }
 }
 
@@ -185,7 +191,8 @@ run_command(struct session *s, const struct command_row *c, int argc, char **arg
         help_command(stdout, c);
         return 0;
     }
-    r = options_parse(c->options, c->n_options, options, argc, argv, c->stop_at_word, &words, &err);
+    r = options_parse(c->options, options_of(c), options, argc, argv, c->stop_at_word, &words,
+                      &err);
     if (r < 0) {
         fprintf(stderr, "ross-cli %s: %s (see 'ross-cli %s --help')\n", c->path, err.msg, c->path);
         return EXIT_USAGE;

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run: an image to an exit code. */
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cmd.h"
+#include "ross-cli/run/container_run.h"
+#include "ross-cli/ui/progress.h"
+
+static int
+run_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
+{
+    const struct run_options *opt = options;
+    AUTO_PTR(progress) progress = progress_new(stderr, opt->quiet);
+    AUTO(strv) args = {0};
+    int status, r;
+
+    for (int i = 1; i < n_words; i++)
+        strv_add(&args, words[i]);
+    if (opt->tty && opt->interactive && !isatty(STDIN_FILENO))
+        return err_set(err, CODE_INVALID_ARGUMENT,
+                       "-t with -i needs a terminal as standard input; leave -t out");
+    r = container_run(s, opt, words[0], &args, progress_event, progress, &status, err);
+    if (r < 0)
+        return r;
+    if (err->code)
+        fprintf(stderr, "ross-cli: %s\n", err->msg);
+    return status;
+}
+
+const struct command_row cmd_run = {
+    .path = "run",
+    .aliases = "container run",
+    .synopsis = "[OPTION…] IMAGE [COMMAND [ARG…]]",
+    .summary = "Runs a command in a new container, fetching the image when it is not here",
+    .options = run_option_rows,
+    .options_count = &run_option_rows_n,
+    .options_size = sizeof(struct run_options),
+    .words_min = 1,
+    .words_max = -1,
+    .stop_at_word = true,
+    .run = run_run,
+};

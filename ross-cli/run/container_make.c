@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A new container: id, name, root filesystem, record, bundle. */
+#include "container_make.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/client/records_client.h"
+#include "container_dir.h"
+#include "container_remove.h"
+#include "container_status.h"
+#include "image_open.h"
+#include "libross/base/clock.h"
+#include "libross/base/fd.h"
+#include "libross/base/log.h"
+#include "libross/base/path.h"
+#include "libross/base/random.h"
+#include "libross/oci/gc_labels.h"
+#include "rootfs_file.h"
+#include "runtime_pick.h"
+
+#define SPEC_TYPE    "types.containerd.io/opencontainers/runtime-spec/1/Spec"
+#define RUNTIME_NAME "io.containerd.ross.v2"
+#define SHORT_ID_LEN 12
+#define STALE_NAME_NS                                                                              \
+    (60 * NS_PER_S) /* a name without a record for that long was left by a crash */
+
+void
+made_container_done(struct made_container *m)
+{
+    container_done(&m->record);
+    mount_list_done(&m->mounts);
+    free(m->bundle);
+    free(m->runtime);
+    *m = (struct made_container){0};
+}
+
+/* ---- the user ---- */
+
+/* A file that the image need not have: absent is empty. */
+static int
+optional_file(const struct mount_list *mounts, const char *path, char **ret, size_t *ret_len,
+              struct err *err)
+{
+    int r = rootfs_file_read(mounts, path, ret, ret_len, err);
+
+    if (r != -CODE_NOT_FOUND)
+        return r;
+    *ret = NULL;
+    *ret_len = 0;
+    return 0;
+}
+
+static int
+find_user(const struct run_options *opt, const struct image_view *view,
+          const struct mount_list *mounts, struct passwd_user *ret, struct err *err)
+{
+    const char *spec = opt->user ? opt->user : view->config.user;
+    auto_free char *passwd = NULL, *group = NULL;
+    size_t n_passwd, n_group;
+    int r;
+
+    r = optional_file(mounts, "etc/passwd", &passwd, &n_passwd, err);
+    if (r == 0)
+        r = optional_file(mounts, "etc/group", &group, &n_group, err);
+    if (r < 0)
+        return r;
+    return passwd_lookup(spec, passwd, n_passwd, group, n_group, &opt->group_add, ret, err);
+}
+
+/* ---- files that are ours inside ---- */
+
+static int
+put_file(int dir_fd, const char *name, const char *text, struct err *err)
+{
+    return fd_write_file_at(dir_fd, name, text, strlen(text), 0644, err);
+}
+
+static void
+bind_file(struct spec_options *o, struct arena *arena, const char *dir, const char *name,
+          const char *target)
+{
+    for (size_t i = 0; i < o->n_mounts; i++)
+        if (strcmp(o->mounts[i].target, target) == 0)
+            return; /* the person's own mount counts */
+    o->mounts = xreallocarray(o->mounts, o->n_mounts + 1, sizeof *o->mounts);
+    o->mounts[o->n_mounts++] = (struct spec_mount){
+        .source = arena_printf(arena, "%s/%s", dir, name),
+        .target = target,
+    };
+}
+
+/* hostname, hosts and resolv.conf in ROOT/containers/NS/ID, mounted over those of the image. */
+static int
+host_files(const struct session *s, const char *id, struct spec_options *o, struct arena *arena,
+           struct err *err)
+{
+    auto_free char *dir = container_dir_path(s->root, s->ctx.ns, id);
+    auto_free char *hosts = NULL, *hostname = NULL, *resolv = NULL;
+    auto_close int dir_fd = -1;
+    size_t len;
+    int r;
+
+    r = path_open_dir(dir, 0700, &dir_fd, err);
+    if (r < 0)
+        return r;
+    hostname = xasprintf("%s\n", o->hostname);
+    hosts = xasprintf(
+        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t%s\n",
+        o->hostname);
+    r = put_file(dir_fd, "hostname", hostname, err);
+    if (r == 0 && o->network.mode != SPEC_NS_HOST)
+        r = put_file(dir_fd, "hosts", hosts, err);
+    if (r == 0)
+        r = fd_read_file_at(AT_FDCWD,
+                            o->network.mode == SPEC_NS_HOST ? "/etc/resolv.conf" : "/dev/null",
+                            ROOTFS_FILE_SIZE_MAX, &resolv, &len, err);
+    if (r == -CODE_NOT_FOUND)
+        r = 0;
+    if (r == 0)
+        r = put_file(dir_fd, "resolv.conf", resolv ? resolv : "", err);
+    if (r < 0)
+        return err_wrap(err, r, "prepare the host files");
+    bind_file(o, arena, dir, "hostname", "/etc/hostname");
+    bind_file(o, arena, dir, "resolv.conf", "/etc/resolv.conf");
+    if (o->network.mode == SPEC_NS_HOST && access("/etc/hosts", R_OK) == 0)
+        bind_file(o, arena, "/etc", "hosts", "/etc/hosts");
+    else if (o->network.mode != SPEC_NS_HOST)
+        bind_file(o, arena, dir, "hosts", "/etc/hosts");
+    return 0;
+}
+
+/* ---- the spec ---- */
+
+static void
+console_size(struct spec_options *o)
+{
+    struct winsize ws;
+
+    if (!o->terminal || ioctl(STDIN_FILENO, TIOCGWINSZ, &ws) < 0)
+        return;
+    o->console_width = ws.ws_col;
+    o->console_height = ws.ws_row;
+}
+
+/* Adds what depends on image and container, and builds. */
+static int
+build_spec(const struct session *s, const struct run_options *opt, const char *id,
+           const struct image_view *view, const struct mount_list *mounts, const struct strv *args,
+           struct spec_options *o, struct arena *arena, struct json **ret, struct err *err)
+{
+    int r;
+
+    r = find_user(opt, view, mounts, &o->user, err);
+    if (r < 0)
+        return r;
+    if (!o->hostname && o->uts.mode != SPEC_NS_HOST)
+        o->hostname = arena_strndup(arena, id, SHORT_ID_LEN);
+    strv_add_all(&o->args, args);
+    console_size(o);
+    o->cgroups_path = arena_printf(arena, "/ross/%s", id);
+    if (o->hostname) {
+        r = host_files(s, id, o, arena, err);
+        if (r < 0)
+            return r;
+    }
+    return spec_build(&view->config, o, ret, err);
+}
+
+/* ---- names ---- */
+
+/* Who owns the name may have died before its record was written: then the name is free. */
+static int
+release_stale_name(struct session *s, const char *name, struct err *err)
+{
+    auto_free char *path = xasprintf("%s/containers/names/%s/%s", s->root, s->ctx.ns, name);
+    auto_free char *owner = NULL;
+    struct rpc_channel *ch;
+    struct stat st;
+    int r;
+
+    if (stat(path, &st) < 0 ||
+        (int64_t) st.st_mtim.tv_sec * NS_PER_S > clock_now_ns() - STALE_NAME_NS ||
+        fd_read_file_at(AT_FDCWD, path, CONTAINER_ID_LEN, &owner, NULL, NULL) < 0)
+        return -CODE_ALREADY_EXISTS;
+    r = session_contentd(s, &ch, err);
+    if (r < 0)
+        return r;
+    if (containers_client_get(ch, &s->ctx, owner, NULL, NULL) != -CODE_NOT_FOUND)
+        return -CODE_ALREADY_EXISTS;
+    container_name_release(s->root, s->ctx.ns, name, owner);
+    return 0;
+}
+
+#define NAME_TRIES 16
+
+/* *ret is the name, malloc'ed: the given one, or a made-up one that was free. */
+static int
+reserve_name(struct session *s, const char *wanted, const char *id, char **ret, struct err *err)
+{
+    char *name;
+    int r;
+
+    for (int i = 0; i < NAME_TRIES; i++) {
+        name = wanted ? xstrdup(wanted) : container_name_generate();
+        r = container_name_reserve(s->root, s->ctx.ns, name, id, err);
+        if (r == -CODE_ALREADY_EXISTS && wanted && release_stale_name(s, name, NULL) == 0)
+            r = container_name_reserve(s->root, s->ctx.ns, name, id, err);
+        if (r == 0) {
+            *ret = name;
+            return 0;
+        }
+        free(name);
+        if (wanted || r != -CODE_ALREADY_EXISTS)
+            return r;
+    }
+    return r;
+}
+
+/* ---- bundle ---- */
+
+int
+container_bundle_make(const struct session *s, const struct container *c, char **ret_bundle,
+                      struct err *err)
+{
+    auto_free char *bundle = bundle_path(s->state, s->ctx.ns, c->id);
+    auto_close int fd = -1;
+    int r;
+
+    r = path_open_dir(bundle, 0711, &fd, err);
+    if (r == 0)
+        r = path_mkdirs_at(fd, "rootfs", 0711, err);
+    if (r == 0)
+        r = fd_write_file_at(fd, "config.json", c->spec.value, c->spec.n, 0600, err);
+    if (r < 0)
+        return err_wrap(err, r, "make the bundle '%s'", bundle);
+    *ret_bundle = TAKE(bundle);
+    return 0;
+}
+
+/* ---- all of it ---- */
+
+static int
+pick_runtime(const struct session *s, const char *asked, char **ret, struct err *err)
+{
+    auto_free char *why = NULL, *said = path_join(s->state, "crun-refused");
+    int fd, r;
+
+    r = runtime_pick(asked, ret, &why, err);
+    if (r < 0 || !why)
+        return r;
+    /* one line, not one for every container: STATE is new at each boot */
+    fd = open(said, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        log_warn("crun cannot work on this host, using runc", KV_STR("reason", why));
+    (void) fd_close(fd);
+    return 0;
+}
+
+static int
+prepare_rootfs(struct session *s, const struct container *c, const struct image_view *view,
+               struct mount_list *ret, struct err *err)
+{
+    char parent[DIGEST_STR_MAX], now[CLOCK_STR_MAX];
+    struct snapshots *snapshots;
+    AUTO(labels) labels = {0};
+    int r;
+
+    r = session_snapshots(s, &snapshots, err);
+    if (r < 0)
+        return r;
+    /* until the record refers to it, a collection of garbage must leave it alone */
+    labels_set(&labels, GC_LABEL_ROOT, clock_format(clock_now_ns(), now));
+    r = snapshots_prepare(snapshots, &s->ctx, SNAPSHOT_ACTIVE, c->snapshot_key,
+                          digest_format(&view->chain_id, parent), &labels, ret, err);
+    if (r == -CODE_NOT_FOUND)
+        return err_set(err, CODE_NOT_FOUND,
+                       "the image's layers are not unpacked here; 'ross-cli pull' it again");
+    return r;
+}
+
+static int
+user_labels(const struct run_options *opt, const struct image_view *view, struct labels *l,
+            struct err *err)
+{
+    const char *text, *equals;
+
+    for (size_t i = 0; i < view->config.labels.n; i++)
+        labels_set(l, view->config.labels.items[i].key, view->config.labels.items[i].value);
+    for (size_t i = 0; i < opt->labels.n; i++) {
+        auto_free char *key = NULL;
+
+        text = opt->labels.items[i];
+        equals = strchrnul(text, '=');
+        key = xstrndup(text, (size_t) (equals - text));
+        if (!*key)
+            return err_set(err, CODE_INVALID_ARGUMENT, "--label '%.256s' has no key", text);
+        /* a label without a value is kept, as docker has it, though containerd stores no empty ones */
+        labels_set(l, key, *equals && equals[1] ? equals + 1 : "true");
+    }
+    return labels_validate(l, err);
+}
+
+static int
+make_parts(struct session *s, const struct run_options *opt, const struct image_view *view,
+           const struct strv *args, struct spec_options *o, struct arena *arena,
+           struct made_container *m, struct err *err)
+{
+    struct container *c = &m->record;
+    auto_free char *text = NULL;
+    AUTO_PTR(json) spec = NULL;
+    struct rpc_channel *ch;
+    size_t len;
+    int r;
+
+    r = prepare_rootfs(s, c, view, &m->mounts, err);
+    if (r == 0)
+        r = build_spec(s, opt, c->id, view, &m->mounts, args, o, arena, &spec, err);
+    if (r < 0)
+        return r;
+    text = json_dump(spec, &len);
+    c->spec = any_value_make(SPEC_TYPE, text, len);
+    r = session_contentd(s, &ch, err);
+    if (r == 0)
+        r = containers_client_create(ch, &s->ctx, c, NULL, err);
+    if (r == 0)
+        r = container_bundle_make(s, c, &m->bundle, err);
+    return r;
+}
+
+static int
+write_cidfile(const char *path, const char *id, struct err *err)
+{
+    auto_close int fd = -1;
+
+    if (!path)
+        return 0;
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd < 0 && errno == EEXIST)
+        return err_set(err, CODE_ALREADY_EXISTS, "--cidfile: '%s' exists; remove it first", path);
+    if (fd < 0 || fd_write_all(fd, id, strlen(id)) < 0)
+        return err_sys(err, errno, "--cidfile: write '%s'", path);
+    return 0;
+}
+
+int
+container_make(struct session *s, const struct run_options *opt, const struct image *image,
+               const struct image_view *view, const struct strv *args, struct made_container *ret,
+               struct err *err)
+{
+    AUTO(made_container) m = {0};
+    char id[CONTAINER_ID_LEN + 1];
+    auto_free char *name = NULL;
+    struct spec_options o = {0};
+    AUTO_PTR(json) seccomp = NULL;
+    AUTO(arena) arena = {0};
+    int r;
+
+    r = opt->name ? container_name_check(opt->name, err) : 0;
+    if (r == 0)
+        r = pick_runtime(s, opt->runtime, &m.runtime, err);
+    if (r == 0)
+        r = run_options_to_spec(opt, s->root, &arena, &o, &seccomp, err);
+    if (r < 0)
+        return r;
+    m.record = (struct container){
+        .id = xstrdup(random_hex(id, CONTAINER_ID_LEN / 2)),
+        .image = xstrdup(image->name),
+        .runtime_name = xstrdup(RUNTIME_NAME),
+        .snapshotter = xstrdup(s->snapshotter),
+        .snapshot_key = xstrdup(id),
+        .sandbox = xstrdup(""),
+    };
+    r = user_labels(opt, view, &m.record.labels, err);
+    if (r == 0)
+        r = reserve_name(s, opt->name, id, &name, err);
+    if (r == 0) {
+        labels_set(&m.record.labels, LABEL_NAME, name);
+        r = make_parts(s, opt, view, args, &o, &arena, &m, err);
+        if (r == 0)
+            r = write_cidfile(opt->cidfile, id, err);
+        if (r < 0)
+            (void) container_remove(s, &m.record, true, NULL);
+    }
+    run_spec_done(&o);
+    if (r == 0)
+        *ret = TAKE_STRUCT(m);
+    return r;
+}

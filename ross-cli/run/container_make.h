@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A new container: id, name, root filesystem, record, bundle. */
+#pragma once
+
+#include "libross/contract/records.h"
+#include "libross/mount/mount.h"
+#include "ross-cli/session/session.h"
+#include "run_options.h"
+
+struct image_view;
+
+struct made_container {
+    struct container record;
+    struct mount_list mounts; /* of its root filesystem */
+    char *bundle;
+    char *runtime; /* absolute path of the OCI runtime */
+};
+void made_container_done(struct made_container *m);
+
+/*
+ * From an image that is unpacked here. On failure nothing of it stays. AlreadyExists when the name is taken, NotFound for a missing
+ * runtime or user, InvalidArgument for options that do not fit.
+ *   args   what follows IMAGE on the command line
+ */
+int container_make(struct session *s, const struct run_options *opt, const struct image *image,
+                   const struct image_view *view, const struct strv *args,
+                   struct made_container *ret, struct err *err);
+
+/* The bundle of a container that has none (after a stop or restart of the machine): config.json and rootfs. */
+int container_bundle_make(const struct session *s, const struct container *c, char **ret_bundle,
+                          struct err *err);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* `run` from image name to exit code. */
+#pragma once
+
+#include "libross/base/strv.h"
+#include "ross-cli/pull/pull.h"
+#include "ross-cli/session/session.h"
+#include "run_options.h"
+
+/*
+ * *ret_status  exit code for the process: the container's own; 126 when its command cannot be executed, 127 when it was not
+ *              found (the reason is then in err as well)
+ * Negative: our own failure; nothing of the container stays when it was never started or with --rm.
+ *   on_pull  hears how a pull goes when the image must be fetched
+ */
+int container_run(struct session *s, const struct run_options *opt, const char *image_name,
+                  const struct strv *args, pull_event_fn on_pull, void *on_pull_arg,
+                  int *ret_status, struct err *err);
