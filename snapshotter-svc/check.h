@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Do database, directories and mounts agree? For `ross-snapshotter check`, with no service running. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "libross/base/err.h"
+
+/*
+ * One line for each finding, then a summary. Changes nothing unless `repair`.
+ *   1   there is something left that is not as it should be
+ *   0   all well (with repair: now)
+ * Negative when it could not be looked at, or when the database itself is damaged (DataLoss).
+ */
+int check_run(const char *root, bool repair, FILE *to, struct err *err);

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ross-snapshotter: options, objects, wiring. */
+#include <stdio.h>
+#include <string.h>
+
+#include "api/client/content_client.h"
+#include "api/grpc/grpc_channel.h"
+#include "api/service/daemon.h"
+#include "libross/base/path.h"
+#include "libross/config/options.h"
+#include "libross/config/places.h"
+#include "snapshotter-svc/check.h"
+#include "snapshotter-svc/diff/diff_service.h"
+#include "snapshotter-svc/snapshots_local.h"
+#include "snapshotter-svc/snapshots_service.h"
+
+#define PROGRAM "ross-snapshotter"
+#define ABOUT                                                                                      \
+    "Serves layered root filesystems on overlayfs, and applies and makes layers.\n"                \
+    "With the word `check`, looks for damage instead; exit code 1 when there is some."
+#define EXIT_BAD 1
+#define EXIT_USE 2
+
+struct options {
+    struct daemon_options daemon; /* first */
+    const char *content_root, *content_address, *sync;
+    struct strv mount_options;
+    bool upperdir_label, repair;
+};
+
+#define ROW(n, t, field, a, h)                                                                     \
+    {                                                                                              \
+        .name = (n), .type = (t), .offset = offsetof(struct options, field), .arg = (a),           \
+        .help = (h)                                                                                \
+    }
+
+static const struct option_row own_rows[] = {
+    ROW("content-root", OPTION_STR, content_root, "DIR",
+        "Read blobs from the content store in DIR when it has them (default ROOT/content)."),
+    ROW("content-address", OPTION_STR, content_address, "SOCKET",
+        "Read other blobs, and write new layers, through the content service behind this socket "
+        "(default STATE/contentd.sock)."),
+    ROW("sync", OPTION_STR, sync, "full|none",
+        "Flush layers and rows before a commit is answered (full, the default), or never (none)."),
+    ROW("upperdir-label", OPTION_FLAG, upperdir_label, NULL,
+        "Answer each snapshot's directory as its label " LABEL_UPPERDIR "."),
+    ROW("mount-option", OPTION_STRV, mount_options, "OPTION",
+        "Add OPTION to every overlay mount; may be given more than once."),
+    ROW("repair", OPTION_FLAG, repair, NULL, "With `check`: mend what can be mended."),
+};
+
+static int
+usage_error(const struct err *err)
+{
+    (void) fprintf(stderr, PROGRAM ": %s\n", err->msg);
+    return err->code == CODE_INVALID_ARGUMENT ? EXIT_USE : EXIT_BAD;
+}
+
+static int
+sync_from_word(const char *word, bool *ret_no_sync, struct err *err)
+{
+    if (!word || strcmp(word, "full") == 0)
+        *ret_no_sync = false;
+    else if (strcmp(word, "none") == 0)
+        *ret_no_sync = true;
+    else
+        return err_set(err, CODE_INVALID_ARGUMENT, "--sync is 'full' or 'none', not '%.64s'", word);
+    return 0;
+}
+
+/* Where blobs are read: the files when there are any, the service behind them. */
+static int
+open_places(const struct options *o, struct diff_settings *d, struct rpc_channel **ret_ch,
+            struct err *err)
+{
+    auto_free char *root =
+        o->content_root ? xstrdup(o->content_root) : path_join(o->daemon.root, "content");
+    auto_free char *address = places_contentd_address(o->content_address, o->daemon.state);
+    int r;
+
+    r = grpc_channel_open(address, ret_ch, err);
+    if (r < 0)
+        return r;
+    d->places.content = content_client_new(*ret_ch);
+    d->places.content_root = TAKE(root); /* for the life of the process */
+    return 0;
+}
+
+static int
+serve(const struct options *o, struct snapshots_local *local, struct err *err)
+{
+    struct diff_settings diff = {.snapshots = local};
+    AUTO_PTR(rpc_channel) ch = NULL;
+    struct rpc_service services[2];
+    int r;
+
+    r = open_places(o, &diff, &ch, err);
+    if (r < 0)
+        return r;
+    services[0] = snapshots_service(snapshots_local_contract(local));
+    services[1] = diff_service(&diff);
+    r = daemon_serve(&o->daemon, services, ARRAY_LEN(services), err);
+    content_free(diff.places.content);
+    return r;
+}
+
+static int
+run(const struct options *o, bool check, struct err *err)
+{
+    struct snapshots_local_options opt = {
+        .root = o->daemon.root,
+        .upperdir_label = o->upperdir_label,
+        .mount_options = &o->mount_options,
+    };
+    struct snapshots_local *local;
+    int lock_fd, r;
+
+    r = sync_from_word(o->sync, &opt.no_sync, err);
+    if (r == 0)
+        r = daemon_lock(&o->daemon, &lock_fd, err); /* held for the life of the process */
+    if (r < 0)
+        return r;
+    if (check)
+        return check_run(o->daemon.root, o->repair, stdout, err);
+    r = snapshots_local_open(&opt, &local, err);
+    if (r < 0)
+        return r;
+    r = serve(o, local, err);
+    snapshots_free(snapshots_local_contract(local));
+    return r;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct options o = {.daemon.program = PROGRAM};
+    auto_free struct option_row *rows = NULL;
+    size_t n = daemon_option_rows_n + ARRAY_LEN(own_rows);
+    struct err err = {0};
+    bool check;
+    int words, r;
+
+    rows = xreallocarray(NULL, n, sizeof *rows);
+    memcpy(rows, daemon_option_rows, daemon_option_rows_n * sizeof *rows);
+    memcpy(rows + daemon_option_rows_n, own_rows, sizeof own_rows);
+    r = daemon_options_read(rows, n, &o, sizeof o, ABOUT, argc, argv, &words, &err);
+    if (r > 0)
+        return 0;
+    check = r == 0 && words < argc && strcmp(argv[words], "check") == 0;
+    words += check;
+    if (r == 0 && words < argc)
+        r = err_set(&err, CODE_INVALID_ARGUMENT, "unexpected word '%.64s'", argv[words]);
+    if (r == 0)
+        r = run(&o, check, &err);
+    if (r < 0)
+        return usage_error(&err);
+    return r > 0 ? EXIT_BAD : 0;
+}

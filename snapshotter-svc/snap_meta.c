@@ -1,0 +1,998 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is known of every snapshot.
+ *
+ * Writers take `write` from their checks to the change in memory, so what they checked stays true; in between the row
+ * goes to the database, whose COMMIT appends to a log and waits for no disk. `lock` guards the memory and is held for
+ * moments only: readers never wait for sqlite. Who must be durable calls snap_meta_sync() after it let go of `write`, and
+ * the database makes one sync serve all who wait.
+ *
+ *   snapshots   one row each; `labels` is the packed form of snap_index.h; `parent` is an id, NULL = none; `flags` bit 0:
+ *               whiteouts in overlay form without a parent
+ *   state       ids_below: ids from here on have never been used; known_from: the first id that this database gave out;
+ *               boot_id: the machine's, when last recovered
+ */
+#include "snap_meta.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "libross/base/clock.h"
+#include "libross/base/fault.h"
+#include "libross/base/fd.h"
+#include "libross/db/db.h"
+#include "libross/db/db_stmt.h"
+#include "libross/db/db_txn.h"
+#include "snap_index.h"
+
+#define IDS_RESERVED      64 /* ids set aside with one write; lost by a crash */
+#define FLAG_OVERLAY_FORM 1
+#define BOOT_ID_MAX       64
+
+static const char *const migrations[] = {
+    "CREATE TABLE snapshots ("
+    "  id INTEGER PRIMARY KEY,"
+    "  name TEXT NOT NULL UNIQUE,"
+    "  parent INTEGER,"
+    "  kind INTEGER NOT NULL,"
+    "  created_ns INTEGER NOT NULL,"
+    "  updated_ns INTEGER NOT NULL,"
+    "  size_bytes INTEGER NOT NULL DEFAULT 0,"
+    "  inodes INTEGER NOT NULL DEFAULT 0,"
+    "  flags INTEGER NOT NULL DEFAULT 0,"
+    "  labels BLOB);"
+    "CREATE TABLE state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;",
+};
+
+struct snap_meta {
+    struct db *db;
+
+    pthread_mutex_t
+        write; /* one writer at a time; taken before `lock` and before the database's own */
+    uint64_t next_id, ids_below;
+    atomic_uint_fast64_t changed, synced; /* numbers of writes: made, known to be on disk */
+
+    pthread_rwlock_t lock;
+    struct snap_index index; /* changed by the holder of both locks, read by the holder of one */
+
+    uint64_t first_new_id, known_from;
+    char *boot_id; /* of this boot, "" when unknown */
+    bool machine_restarted;
+    bool used; /* the database was not made by this process */
+};
+
+void
+snap_chain_done(struct snap_chain *c)
+{
+    free(c->parent_ids);
+    labels_done(&c->labels);
+    *c = (struct snap_chain){0};
+}
+
+/* ---- writing ---- */
+
+/*
+ * The row changes of one operation: `fill` runs statements inside a transaction; when it committed, the caller changes
+ * the memory. The caller holds `write`.
+ */
+typedef int (*write_fn)(struct db_txn *t, const void *arg, struct err *err);
+
+static int
+write_rows(struct snap_meta *m, const char *point, write_fn fill, const void *arg, struct err *err)
+{
+    AUTO(db_txn) t = {0};
+    int r, e = FAULT(point);
+
+    (void) point;
+    if (e)
+        return err_sys(err, e, "write to the snapshots' database");
+    r = db_txn_begin(m->db, DB_WRITE, &t, err);
+    if (r < 0)
+        return r;
+    r = fill(&t, arg, err);
+    if (r < 0)
+        return r;
+    r = db_txn_commit_lazy(&t, err);
+    if (r < 0)
+        return r;
+    (void) atomic_fetch_add(&m->changed, 1);
+    return 0;
+}
+
+int
+snap_meta_sync(struct snap_meta *m, struct err *err)
+{
+    uint64_t upto = atomic_load(&m->changed), before;
+    int r;
+
+    if (atomic_load(&m->synced) >= upto)
+        return 0;
+    r = db_sync(m->db, err);
+    if (r < 0)
+        return r;
+    before = atomic_load(&m->synced);
+    while (before < upto && !atomic_compare_exchange_weak(&m->synced, &before, upto))
+        ;
+    return 0;
+}
+
+bool
+snap_meta_is_synced(struct snap_meta *m)
+{
+    return atomic_load(&m->synced) >= atomic_load(&m->changed);
+}
+
+/* ---- state rows ---- */
+
+struct state_row {
+    const char *name, *text; /* text NULL: number */
+    int64_t number;
+};
+
+static int
+fill_state(struct db_txn *t, const void *arg, struct err *err)
+{
+    const struct state_row *s = arg;
+    static const char sql[] = "INSERT INTO state VALUES (?1, ?2)"
+                              " ON CONFLICT (name) DO UPDATE SET value = ?2";
+
+    if (s->text)
+        return db_run(t, err, sql, DB_TEXT(s->name), DB_TEXT(s->text));
+    return db_run(t, err, sql, DB_TEXT(s->name), DB_INT(s->number));
+}
+
+static int
+set_ids_below(struct snap_meta *m, uint64_t below, struct err *err)
+{
+    struct state_row s = {.name = "ids_below", .number = (int64_t) below};
+    int r = write_rows(m, "snap.meta.ids", fill_state, &s, err);
+
+    if (r == 0)
+        m->ids_below = below;
+    return r;
+}
+
+/* ---- opening ---- */
+
+static int
+load_row(struct snap_meta *m, struct db_stmt *q, struct err *err)
+{
+    uint64_t id = (uint64_t) db_stmt_int(q, 0);
+    int64_t kind = db_stmt_int(q, 3);
+    struct snap_node *n;
+    AUTO(labels) labels = {0};
+    const void *packed;
+    size_t packed_n;
+
+    packed = db_stmt_blob(q, 9, &packed_n);
+    if (kind < SNAPSHOT_VIEW || kind > SNAPSHOT_COMMITTED || !id || !*db_stmt_text(q, 1) ||
+        (packed_n && !snap_labels_unpack(packed, packed_n, &labels)))
+        return err_set(err, CODE_DATA_LOSS, "row of snapshot %" PRIu64 " is damaged", id);
+    n = snap_node_new(id, (enum snapshot_kind) kind, db_stmt_text(q, 1));
+    n->created_ns = db_stmt_int(q, 4);
+    n->updated_ns = db_stmt_int(q, 5);
+    n->usage.size_bytes = db_stmt_int(q, 6);
+    n->usage.inodes = db_stmt_int(q, 7);
+    n->overlay_form = db_stmt_int(q, 8) & FLAG_OVERLAY_FORM;
+    n->labels = snap_labels_pack(&labels, &n->labels_bytes);
+    snap_index_add(&m->index, n);
+    return 0;
+}
+
+static int
+load_rows(struct snap_meta *m, struct db_txn *t, struct err *err)
+{
+    AUTO_PTR(db_stmt) q = NULL;
+    int r;
+
+    r = db_query(t, &q, err,
+                 "SELECT id, name, parent, kind, created_ns, updated_ns, size_bytes, inodes, flags,"
+                 " labels FROM snapshots ORDER BY id");
+    while (r >= 0 && (r = db_stmt_next(q, err)) > 0)
+        r = load_row(m, q, err);
+    return r;
+}
+
+/* A parent may have a higher id than its child (rebase), hence a second pass. */
+static int
+load_parents(struct snap_meta *m, struct db_txn *t, struct err *err)
+{
+    AUTO_PTR(db_stmt) q = NULL;
+    struct snap_node *n, *parent;
+    int r;
+
+    r = db_query(t, &q, err, "SELECT id, parent FROM snapshots WHERE parent IS NOT NULL");
+    while (r >= 0 && (r = db_stmt_next(q, err)) > 0) {
+        n = snap_index_find_id(&m->index, (uint64_t) db_stmt_int(q, 0));
+        parent = snap_index_find_id(&m->index, (uint64_t) db_stmt_int(q, 1));
+        if (!n || !parent || parent->kind != SNAPSHOT_COMMITTED)
+            return err_set(err, CODE_DATA_LOSS, "snapshot %" PRId64 " has no parent %" PRId64,
+                           db_stmt_int(q, 0), db_stmt_int(q, 1));
+        snap_index_set_parent(n, parent);
+    }
+    return r;
+}
+
+static int
+load_state(struct snap_meta *m, struct db_txn *t, struct err *err)
+{
+    AUTO_PTR(db_stmt) q = NULL;
+    bool same_boot = false;
+    int r;
+
+    r = db_query(t, &q, err, "SELECT name, value FROM state");
+    while (r >= 0 && (r = db_stmt_next(q, err)) > 0) {
+        if (strcmp(db_stmt_text(q, 0), "ids_below") == 0)
+            m->ids_below = (uint64_t) db_stmt_int(q, 1);
+        else if (strcmp(db_stmt_text(q, 0), "known_from") == 0)
+            m->known_from = (uint64_t) db_stmt_int(q, 1);
+        else if (strcmp(db_stmt_text(q, 0), "boot_id") == 0)
+            same_boot = *m->boot_id && strcmp(db_stmt_text(q, 1), m->boot_id) == 0;
+    }
+    m->machine_restarted = !same_boot;
+    m->used = m->ids_below > 0;
+    return r;
+}
+
+static int
+load(struct snap_meta *m, struct err *err)
+{
+    AUTO(db_txn) t = {0};
+    int r;
+
+    r = db_txn_begin(m->db, DB_READ, &t, err);
+    if (r == 0)
+        r = load_state(m, &t, err);
+    if (r == 0)
+        r = load_rows(m, &t, err);
+    if (r == 0)
+        r = load_parents(m, &t, err);
+    if (r < 0)
+        return r;
+    m->next_id = m->ids_below ? m->ids_below : 1;
+    if (m->index.last && m->next_id <= m->index.last->id)
+        m->next_id = m->index.last->id + 1;
+    m->ids_below = m->next_id;
+    m->first_new_id = m->next_id;
+    return 0;
+}
+
+static char *
+read_boot_id(void)
+{
+    char *id = NULL;
+
+    if (fd_read_file_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", BOOT_ID_MAX, &id, NULL, NULL) <
+        0)
+        return xstrdup("");
+    id[strcspn(id, "\n")] = '\0';
+    return id;
+}
+
+int
+snap_meta_open(const char *path, bool no_sync, struct snap_meta **ret, struct err *err)
+{
+    AUTO_SNAP_META m = xcalloc(1, sizeof *m);
+    const struct db_options opt = {
+        .path = path,
+        .mode = DB_SERVICE,
+        .migrations = migrations,
+        .n_migrations = ARRAY_LEN(migrations),
+        .readers_max = 1,
+        .no_sync = no_sync,
+    };
+    int r;
+
+    (void) pthread_mutex_init(&m->write, NULL);
+    (void) pthread_rwlock_init(&m->lock, NULL);
+    snap_index_init(&m->index);
+    m->boot_id = read_boot_id();
+    r = db_open(&opt, &m->db, err);
+    if (r < 0)
+        return r;
+    r = load(m, err);
+    if (r < 0)
+        return err_wrap(err, r, "load %s", path);
+    *ret = TAKE(m);
+    return 0;
+}
+
+void
+snap_meta_close(struct snap_meta *m)
+{
+    if (!m)
+        return;
+    if (m->db && m->next_id && m->next_id < m->ids_below)
+        (void) set_ids_below(m, m->next_id, NULL); /* a failure only skips some ids */
+    if (m->db)
+        (void) snap_meta_sync(m, NULL);
+    db_close(m->db);
+    snap_index_done(&m->index);
+    (void) pthread_mutex_destroy(&m->write);
+    (void) pthread_rwlock_destroy(&m->lock);
+    free(m->boot_id);
+    free(m);
+}
+
+bool
+snap_meta_machine_restarted(const struct snap_meta *m)
+{
+    return m->machine_restarted;
+}
+
+struct recovered {
+    struct state_row rows[3];
+    size_t n;
+};
+
+static int
+fill_recovered(struct db_txn *t, const void *arg, struct err *err)
+{
+    const struct recovered *rec = arg;
+    int r = 0;
+
+    for (size_t i = 0; i < rec->n && r >= 0; i++)
+        r = fill_state(t, &rec->rows[i], err);
+    return r;
+}
+
+int
+snap_meta_recovered(struct snap_meta *m, uint64_t highest_dir, struct err *err)
+{
+    struct recovered rec = {.n = 1, .rows[0] = {.name = "boot_id", .text = m->boot_id}};
+    uint64_t first = m->next_id;
+    int r;
+
+    (void) pthread_mutex_lock(&m->write);
+    if (first <= highest_dir)
+        first = highest_dir + 1;
+    rec.rows[rec.n++] = (struct state_row){.name = "ids_below", .number = (int64_t) first};
+    if (!m->used)
+        rec.rows[rec.n++] = (struct state_row){.name = "known_from", .number = (int64_t) first};
+    r = write_rows(m, "snap.meta.recovered", fill_recovered, &rec, err);
+    if (r == 0) {
+        m->next_id = m->first_new_id = m->ids_below = first;
+        m->known_from = m->used ? m->known_from : first;
+        m->machine_restarted = false;
+    }
+    (void) pthread_mutex_unlock(&m->write);
+    return r;
+}
+
+uint64_t
+snap_meta_first_new_id(const struct snap_meta *m)
+{
+    return m->first_new_id;
+}
+
+uint64_t
+snap_meta_known_from(const struct snap_meta *m)
+{
+    return m->known_from;
+}
+
+/* ---- reading; the callers hold a lock ---- */
+
+static int
+not_found(const char *what, const char *name, struct err *err)
+{
+    return err_set(err, CODE_NOT_FOUND, "%s '%.300s' does not exist: not found", what, name);
+}
+
+static void
+info_of(const struct snap_node *n, struct snapshot_info *ret)
+{
+    *ret = (struct snapshot_info){
+        .name = xstrdup(n->name),
+        .parent = xstrdup(n->parent ? n->parent->name : ""),
+        .kind = (enum snapshot_kind) n->kind,
+        .created_ns = n->created_ns,
+        .updated_ns = n->updated_ns,
+    };
+    (void) snap_labels_unpack(n->labels, n->labels_bytes, &ret->labels);
+}
+
+static void
+chain_ids(const struct snap_node *parent, struct snap_chain *c)
+{
+    const struct snap_node *p;
+    size_t n = 0;
+
+    for (p = parent; p; p = p->parent)
+        n++;
+    c->n_parents = n;
+    c->parent_ids = n ? xreallocarray(NULL, n, sizeof *c->parent_ids) : NULL;
+    n = 0;
+    for (p = parent; p; p = p->parent)
+        c->parent_ids[n++] = p->id;
+}
+
+static void
+chain_of(const struct snap_node *n, struct snap_chain *ret)
+{
+    *ret = (struct snap_chain){
+        .id = n->id,
+        .kind = (enum snapshot_kind) n->kind,
+        .usage = n->usage,
+        .overlay_form = n->overlay_form,
+        .synced_ns = n->synced_ns,
+    };
+    chain_ids(n->parent, ret);
+    (void) snap_labels_unpack(n->labels, n->labels_bytes, &ret->labels);
+}
+
+int
+snap_meta_chain(struct snap_meta *m, const char *key, struct snap_chain *ret, struct err *err)
+{
+    const struct snap_node *n;
+
+    (void) pthread_rwlock_rdlock(&m->lock);
+    n = snap_index_find(&m->index, key);
+    if (n)
+        chain_of(n, ret);
+    (void) pthread_rwlock_unlock(&m->lock);
+    return n ? 0 : not_found("snapshot", key, err);
+}
+
+int
+snap_meta_stat(struct snap_meta *m, const char *key, struct snapshot_info *ret, uint64_t *ret_id,
+               struct err *err)
+{
+    const struct snap_node *n;
+
+    (void) pthread_rwlock_rdlock(&m->lock);
+    n = snap_index_find(&m->index, key);
+    if (n) {
+        info_of(n, ret);
+        *ret_id = n->id;
+    }
+    (void) pthread_rwlock_unlock(&m->lock);
+    return n ? 0 : not_found("snapshot", key, err);
+}
+
+bool
+snap_meta_by_id(struct snap_meta *m, uint64_t id, enum snapshot_kind *ret_kind,
+                size_t *ret_n_parents)
+{
+    const struct snap_node *n;
+
+    (void) pthread_rwlock_rdlock(&m->lock);
+    n = snap_index_find_id(&m->index, id);
+    if (n) {
+        *ret_kind = (enum snapshot_kind) n->kind;
+        *ret_n_parents = 0;
+        for (const struct snap_node *p = n->parent; p; p = p->parent)
+            (*ret_n_parents)++;
+    }
+    (void) pthread_rwlock_unlock(&m->lock);
+    return n;
+}
+
+/* ---- Prepare and View ---- */
+
+static int
+check_key(const char *key, struct err *err)
+{
+    if (!*key)
+        return err_set(err, CODE_INVALID_ARGUMENT, "a snapshot's name must not be empty");
+    if (strlen(key) > SNAPSHOT_KEY_MAX)
+        return err_set(err, CODE_INVALID_ARGUMENT, "a snapshot's name of more than %d bytes",
+                       SNAPSHOT_KEY_MAX);
+    return 0;
+}
+
+/* Parent before key, as containerd does. */
+static int
+check_new(struct snap_meta *m, const char *key, const char *parent, struct snap_node **ret_parent,
+          struct err *err)
+{
+    struct snap_node *p = NULL;
+
+    if (*parent) {
+        p = snap_index_find(&m->index, parent);
+        if (!p)
+            return not_found("parent snapshot", parent, err);
+        if (p->kind != SNAPSHOT_COMMITTED)
+            return err_set(err, CODE_INVALID_ARGUMENT,
+                           "parent '%.300s' is not a committed snapshot: invalid argument", parent);
+    }
+    if (snap_index_find(&m->index, key))
+        return err_set(err, CODE_ALREADY_EXISTS, "snapshot '%.300s': already exists", key);
+    *ret_parent = p;
+    return 0;
+}
+
+static int
+next_id(struct snap_meta *m, uint64_t *ret, struct err *err)
+{
+    int r;
+
+    if (m->next_id >= m->ids_below) {
+        r = set_ids_below(m, m->next_id + IDS_RESERVED, err);
+        if (r < 0)
+            return r;
+    }
+    *ret = m->next_id++;
+    return 0;
+}
+
+int
+snap_meta_begin(struct snap_meta *m, enum snapshot_kind kind, const char *key, const char *parent,
+                struct snap_chain *ret, struct err *err)
+{
+    struct snap_chain c = {.kind = kind};
+    struct snap_node *p;
+    int r;
+
+    r = check_key(key, err);
+    if (r < 0)
+        return r;
+    (void) pthread_mutex_lock(&m->write);
+    r = check_new(m, key, parent, &p, err);
+    if (r == 0)
+        r = next_id(m, &c.id, err);
+    if (r == 0)
+        chain_ids(p, &c);
+    (void) pthread_mutex_unlock(&m->write);
+    if (r == 0)
+        *ret = c;
+    return r;
+}
+
+static int
+fill_insert(struct db_txn *t, const void *arg, struct err *err)
+{
+    const struct snap_node *n = arg;
+
+    return db_run(t, err,
+                  "INSERT INTO snapshots (id, name, parent, kind, created_ns, updated_ns, labels)"
+                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                  DB_INT((int64_t) n->id), DB_TEXT(n->name),
+                  n->parent ? DB_INT((int64_t) n->parent->id) : DB_NULL, DB_INT(n->kind),
+                  DB_INT(n->created_ns), DB_INT(n->updated_ns),
+                  n->labels ? DB_BLOB(n->labels, n->labels_bytes) : DB_NULL);
+}
+
+static int
+insert_locked(struct snap_meta *m, struct snap_node *n, const struct snap_chain *begun,
+              const char *parent, struct err *err)
+{
+    int r;
+
+    r = check_new(m, n->name, parent, &n->parent, err);
+    if (r < 0)
+        return r;
+    if (n->parent && n->parent->id != begun->parent_ids[0])
+        return not_found("parent snapshot", parent, err);
+    r = write_rows(m, "snap.meta.insert", fill_insert, n, err);
+    if (r < 0)
+        return r;
+    (void) pthread_rwlock_wrlock(&m->lock);
+    snap_index_add(&m->index, n);
+    (void) pthread_rwlock_unlock(&m->lock);
+    return 0;
+}
+
+int
+snap_meta_insert(struct snap_meta *m, const struct snap_chain *begun, const char *key,
+                 const char *parent, const struct labels *labels, struct err *err)
+{
+    struct snap_node *n = snap_node_new(begun->id, begun->kind, key);
+    int r;
+
+    n->labels = snap_labels_pack(labels, &n->labels_bytes);
+    n->created_ns = n->updated_ns = clock_now_ns();
+    (void) pthread_mutex_lock(&m->write);
+    r = insert_locked(m, n, begun, parent, err);
+    (void) pthread_mutex_unlock(&m->write);
+    if (r < 0)
+        snap_node_free(n);
+    return r;
+}
+
+/* ---- Commit ---- */
+
+struct commit_nodes {
+    struct snap_node *active, *parent; /* parent: as it will be, NULL = none */
+};
+
+/* The rebase rules of reference 8.2. */
+static int
+check_rebase(struct snap_meta *m, const char *parent, struct commit_nodes *c, struct err *err)
+{
+    struct snap_node *p;
+
+    c->parent = c->active->parent;
+    if (!*parent)
+        return 0;
+    if (c->parent) {
+        if (strcmp(c->parent->name, parent) == 0)
+            return 0;
+        return err_set(err, CODE_INVALID_ARGUMENT,
+                       "cannot change the parent of a snapshot from '%.120s' to '%.120s': "
+                       "invalid argument",
+                       c->parent->name, parent);
+    }
+    p = snap_index_find(&m->index, parent);
+    if (!p)
+        return not_found("parent snapshot", parent, err);
+    if (p->kind != SNAPSHOT_COMMITTED)
+        return err_set(err, CODE_FAILED_PRECONDITION,
+                       "parent '%.300s' is not a committed snapshot: failed precondition", parent);
+    c->parent = p;
+    return 0;
+}
+
+/* Name before key. */
+static int
+check_commit(struct snap_meta *m, const char *name, const char *key, const char *parent,
+             struct commit_nodes *ret, struct err *err)
+{
+    if (snap_index_find(&m->index, name))
+        return err_set(err, CODE_ALREADY_EXISTS, "committed snapshot '%.300s': already exists",
+                       name);
+    ret->active = snap_index_find(&m->index, key);
+    if (!ret->active)
+        return not_found("snapshot", key, err);
+    if (ret->active->kind != SNAPSHOT_ACTIVE)
+        return err_set(err, CODE_FAILED_PRECONDITION,
+                       "snapshot '%.300s' is not active: failed precondition", key);
+    return check_rebase(m, parent, ret, err);
+}
+
+int
+snap_meta_commit_check(struct snap_meta *m, const char *name, const char *key, const char *parent,
+                       struct snap_chain *ret, struct err *err)
+{
+    struct commit_nodes c;
+    int r;
+
+    r = check_key(name, err);
+    if (r < 0)
+        return r;
+    (void) pthread_rwlock_rdlock(&m->lock);
+    r = check_commit(m, name, key, parent, &c, err);
+    if (r == 0) {
+        chain_of(c.active, ret);
+        free(ret->parent_ids);
+        chain_ids(c.parent, ret);
+    }
+    (void) pthread_rwlock_unlock(&m->lock);
+    return r;
+}
+
+static int
+fill_commit(struct db_txn *t, const void *arg, struct err *err)
+{
+    const struct snap_node *n = arg;
+
+    return db_run(t, err,
+                  "UPDATE snapshots SET name = ?2, parent = ?3, kind = ?4, created_ns = ?5,"
+                  " updated_ns = ?5, size_bytes = ?6, inodes = ?7, labels = ?8, flags = 0"
+                  " WHERE id = ?1",
+                  DB_INT((int64_t) n->id), DB_TEXT(n->name),
+                  n->parent ? DB_INT((int64_t) n->parent->id) : DB_NULL, DB_INT(n->kind),
+                  DB_INT(n->created_ns), DB_INT(n->usage.size_bytes), DB_INT(n->usage.inodes),
+                  n->labels ? DB_BLOB(n->labels, n->labels_bytes) : DB_NULL);
+}
+
+/* `n` is what the row will say; its strings move into the node of the index. */
+static int
+commit_locked(struct snap_meta *m, struct snap_node *n, const char *key, const char *parent,
+              struct err *err)
+{
+    struct commit_nodes c;
+    int r;
+
+    r = check_commit(m, n->name, key, parent, &c, err);
+    if (r < 0)
+        return r;
+    if (c.active->id != n->id)
+        return not_found("snapshot", key, err);
+    n->parent = c.parent;
+    r = write_rows(m, "snap.meta.commit", fill_commit, n, err);
+    if (r < 0)
+        return r;
+    (void) pthread_rwlock_wrlock(&m->lock);
+    snap_index_rename(&m->index, c.active, TAKE(n->name));
+    snap_index_set_parent(c.active, c.parent);
+    free(c.active->labels);
+    c.active->labels = TAKE(n->labels);
+    c.active->labels_bytes = n->labels_bytes;
+    c.active->kind = SNAPSHOT_COMMITTED;
+    c.active->created_ns = c.active->updated_ns = n->created_ns;
+    c.active->usage = n->usage;
+    c.active->overlay_form = false;
+    (void) pthread_rwlock_unlock(&m->lock);
+    return 0;
+}
+
+int
+snap_meta_commit(struct snap_meta *m, const struct snap_chain *checked, const char *name,
+                 const char *key, const char *parent, const struct labels *labels,
+                 const struct snapshot_usage *usage, struct err *err)
+{
+    struct snap_node *n = snap_node_new(checked->id, SNAPSHOT_COMMITTED, name);
+    int r;
+
+    n->labels = snap_labels_pack(labels, &n->labels_bytes);
+    n->usage = *usage;
+    n->created_ns = clock_now_ns();
+    (void) pthread_mutex_lock(&m->write);
+    r = commit_locked(m, n, key, parent, err);
+    (void) pthread_mutex_unlock(&m->write);
+    snap_node_free(n);
+    if (r < 0)
+        return r;
+    return snap_meta_sync(m, err);
+}
+
+/* ---- Remove and Update ---- */
+
+static int
+fill_delete(struct db_txn *t, const void *arg, struct err *err)
+{
+    const struct snap_node *n = arg;
+
+    return db_run(t, err, "DELETE FROM snapshots WHERE id = ?1", DB_INT((int64_t) n->id));
+}
+
+static int
+delete_locked(struct snap_meta *m, struct snap_node *n, struct err *err)
+{
+    int r = write_rows(m, "snap.meta.delete", fill_delete, n, err);
+
+    if (r < 0)
+        return r;
+    (void) pthread_rwlock_wrlock(&m->lock);
+    snap_index_del(&m->index, n);
+    (void) pthread_rwlock_unlock(&m->lock);
+    return 0;
+}
+
+static int
+check_remove(const struct snap_node *n, const char *key, struct err *err)
+{
+    if (!n)
+        return not_found("snapshot", key, err);
+    if (n->n_children)
+        return err_set(err, CODE_FAILED_PRECONDITION,
+                       "cannot remove snapshot '%.300s' with %u children: failed precondition", key,
+                       n->n_children);
+    return 0;
+}
+
+int
+snap_meta_remove(struct snap_meta *m, const char *key, uint64_t *ret_id, struct err *err)
+{
+    struct snap_node *n;
+    int r;
+
+    (void) pthread_mutex_lock(&m->write);
+    n = snap_index_find(&m->index, key);
+    r = check_remove(n, key, err);
+    if (r == 0)
+        r = delete_locked(m, n, err);
+    (void) pthread_mutex_unlock(&m->write);
+    if (r < 0)
+        return r;
+    *ret_id = n->id;
+    snap_node_free(n);
+    return 0;
+}
+
+int
+snap_meta_forget(struct snap_meta *m, uint64_t id, struct err *err)
+{
+    struct snap_node *n;
+    int r = 0;
+
+    (void) pthread_mutex_lock(&m->write);
+    n = snap_index_find_id(&m->index, id);
+    if (n)
+        r = check_remove(n, n->name, err);
+    if (n && r == 0)
+        r = delete_locked(m, n, err);
+    (void) pthread_mutex_unlock(&m->write);
+    if (n && r == 0)
+        snap_node_free(n);
+    return r;
+}
+
+struct update {
+    const struct snap_node *node;
+    char *labels;
+    size_t labels_bytes;
+    int64_t updated_ns;
+};
+
+static int
+fill_update(struct db_txn *t, const void *arg, struct err *err)
+{
+    const struct update *u = arg;
+
+    return db_run(t, err, "UPDATE snapshots SET labels = ?2, updated_ns = ?3 WHERE id = ?1",
+                  DB_INT((int64_t) u->node->id),
+                  u->labels ? DB_BLOB(u->labels, u->labels_bytes) : DB_NULL, DB_INT(u->updated_ns));
+}
+
+static int
+update_locked(struct snap_meta *m, struct snap_node *n, const struct labels *from,
+              const struct strv *mask, struct err *err)
+{
+    struct update u = {.node = n, .updated_ns = clock_now_ns()};
+    AUTO(labels) labels = {0};
+    int r;
+
+    (void) snap_labels_unpack(n->labels, n->labels_bytes, &labels);
+    r = labels_apply_mask(&labels, from, mask, err);
+    if (r == 0)
+        r = snap_labels_check(&labels, err);
+    if (r < 0)
+        return r;
+    u.labels = snap_labels_pack(&labels, &u.labels_bytes);
+    r = write_rows(m, "snap.meta.update", fill_update, &u, err);
+    if (r < 0) {
+        free(u.labels);
+        return r;
+    }
+    (void) pthread_rwlock_wrlock(&m->lock);
+    free(n->labels);
+    n->labels = u.labels;
+    n->labels_bytes = u.labels_bytes;
+    n->updated_ns = u.updated_ns;
+    (void) pthread_rwlock_unlock(&m->lock);
+    return 0;
+}
+
+int
+snap_meta_update(struct snap_meta *m, const char *key, const struct labels *labels,
+                 const struct strv *mask, struct snapshot_info *ret, uint64_t *ret_id,
+                 struct err *err)
+{
+    struct snap_node *n;
+    int r;
+
+    if (!*key)
+        return err_set(err, CODE_INVALID_ARGUMENT, "a snapshot's name must not be empty");
+    (void) pthread_mutex_lock(&m->write);
+    n = snap_index_find(&m->index, key);
+    r = n ? update_locked(m, n, labels, mask, err) : not_found("snapshot", key, err);
+    if (r == 0) {
+        info_of(n, ret);
+        *ret_id = n->id;
+    }
+    (void) pthread_mutex_unlock(&m->write);
+    return r;
+}
+
+/* ---- marks ---- */
+
+static int
+fill_overlay_form(struct db_txn *t, const void *arg, struct err *err)
+{
+    const struct snap_node *n = arg;
+
+    return db_run(t, err, "UPDATE snapshots SET flags = flags | 1 WHERE id = ?1",
+                  DB_INT((int64_t) n->id));
+}
+_Static_assert(FLAG_OVERLAY_FORM == 1, "the statement above sets this bit");
+
+int
+snap_meta_mark_overlay_form(struct snap_meta *m, uint64_t id, struct err *err)
+{
+    struct snap_node *n;
+    int r = 0;
+
+    (void) pthread_mutex_lock(&m->write);
+    n = snap_index_find_id(&m->index, id);
+    if (!n || n->kind != SNAPSHOT_ACTIVE)
+        r = err_set(err, CODE_NOT_FOUND, "active snapshot %" PRIu64 " does not exist", id);
+    else if (!n->overlay_form)
+        r = write_rows(m, "snap.meta.mark", fill_overlay_form, n, err);
+    if (r == 0) {
+        (void) pthread_rwlock_wrlock(&m->lock);
+        n->overlay_form = true;
+        (void) pthread_rwlock_unlock(&m->lock);
+    }
+    (void) pthread_mutex_unlock(&m->write);
+    return r;
+}
+
+void
+snap_meta_mark_synced(struct snap_meta *m, uint64_t id, int64_t synced_ns)
+{
+    struct snap_node *n;
+
+    (void) pthread_mutex_lock(&m->write);
+    (void) pthread_rwlock_wrlock(&m->lock);
+    n = snap_index_find_id(&m->index, id);
+    if (n)
+        n->synced_ns = synced_ns;
+    (void) pthread_rwlock_unlock(&m->lock);
+    (void) pthread_mutex_unlock(&m->write);
+}
+
+/* ---- listing ---- */
+
+struct snap_cursor {
+    struct snap_meta *meta;
+    struct snap_mark mark;
+};
+
+struct snap_cursor *
+snap_cursor_open(struct snap_meta *m)
+{
+    struct snap_cursor *c = xcalloc(1, sizeof *c);
+
+    c->meta = m;
+    (void) pthread_mutex_lock(&m->write);
+    (void) pthread_rwlock_wrlock(&m->lock);
+    snap_mark_open(&m->index, &c->mark);
+    (void) pthread_rwlock_unlock(&m->lock);
+    (void) pthread_mutex_unlock(&m->write);
+    return c;
+}
+
+size_t
+snap_cursor_next(struct snap_cursor *c, struct snapshot_info *ret, uint64_t *ret_ids, size_t n)
+{
+    struct snap_meta *m = c->meta;
+    size_t i;
+
+    (void) pthread_rwlock_rdlock(&m->lock);
+    for (i = 0; i < n && c->mark.at; i++) {
+        info_of(c->mark.at, &ret[i]);
+        if (ret_ids)
+            ret_ids[i] = c->mark.at->id;
+        c->mark.at = c->mark.at->next;
+    }
+    (void) pthread_rwlock_unlock(&m->lock);
+    return i;
+}
+
+void
+snap_cursor_close(struct snap_cursor *c)
+{
+    struct snap_meta *m = c->meta;
+
+    (void) pthread_mutex_lock(&m->write);
+    (void) pthread_rwlock_wrlock(&m->lock);
+    snap_mark_close(&m->index, &c->mark);
+    (void) pthread_rwlock_unlock(&m->lock);
+    (void) pthread_mutex_unlock(&m->write);
+    free(c);
+}
+
+/* ---- check ---- */
+
+int
+snap_meta_verify(struct snap_meta *m, struct err *err)
+{
+    AUTO(db_txn) t = {0};
+    AUTO_PTR(db_stmt) q = NULL;
+    int r;
+
+    r = db_verify(m->db, err);
+    if (r < 0)
+        return r;
+    r = db_txn_begin(m->db, DB_READ, &t, err);
+    if (r < 0)
+        return r;
+    r = db_query(&t, &q, err,
+                 "SELECT s.id FROM snapshots s LEFT JOIN snapshots p ON p.id = s.parent"
+                 " WHERE s.parent IS NOT NULL AND (p.id IS NULL OR p.kind <> 3) LIMIT 1");
+    if (r < 0)
+        return r;
+    r = db_stmt_next(q, err);
+    if (r > 0)
+        return err_set(err, CODE_DATA_LOSS,
+                       "snapshot %" PRId64 " has a parent that is missing or not committed",
+                       db_stmt_int(q, 0));
+    return r;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The snapshots contract on directories and overlayfs: rows in ROOT/snapshotter.db, trees in ROOT/snapshots. One
+ * process per root (the caller holds the lock).
+ */
+#pragma once
+
+#include "libross/contract/snapshots.h"
+
+struct snapshots_local;
+
+struct snapshots_local_options {
+    const char *root;
+    bool no_sync; /* nothing is flushed: for throw-away machines */
+    bool
+        upperdir_label; /* answer the label below, as containerd's overlayfs does with its option of that name */
+    const struct strv *mount_options; /* for every overlay mount; NULL = none */
+};
+
+#define LABEL_UPPERDIR "containerd.io/snapshot/overlay.upperdir"
+#define LABEL_UIDMAP   "containerd.io/snapshot/uidmapping"
+#define LABEL_GIDMAP   "containerd.io/snapshot/gidmapping"
+
+/*
+ * Recovers what a power cut left, then starts the background work. DataLoss: the database is damaged.
+ * FailedPrecondition: the filesystem cannot hold overlay layers.
+ */
+int snapshots_local_open(const struct snapshots_local_options *opt, struct snapshots_local **ret,
+                         struct err *err);
+/* The table; lives as long as `l`; its `free` closes `l`. */
+struct snapshots *snapshots_local_contract(struct snapshots_local *l);
+
+/*
+ * What Diff.Apply needs to know about a directory that it was asked to fill: is it the `fs` of one of our active
+ * snapshots? Whiteouts of a layer that has no parent yet are kept in the overlay's form until it is known whether it
+ * will get one at commit (reference 8.10).
+ */
+struct snapshots_target {
+    uint64_t id; /* 0 = not ours */
+    bool parentless, userxattr, durable;
+};
+struct snapshots_target snapshots_local_target(struct snapshots_local *l, const char *path);
+/* Before the first whiteout is written into a parentless target. */
+int snapshots_local_will_hold_whiteouts(struct snapshots_local *l, uint64_t id, struct err *err);
+/* Everything in it up to this moment is on disk: commit need not flush it again. */
+int snapshots_local_is_synced(struct snapshots_local *l, uint64_t id, struct err *err);

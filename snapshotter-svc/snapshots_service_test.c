@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "snapshots_service.h"
+
+#include <stdio.h>
+
+#include "api/client/snapshots_client.h"
+#include "api/rpc/rpc_loopback.h"
+#include "libross/base/test.h"
+#include "libross/contract/snapshots_conformance.h"
+#include "snapshots_local.h"
+
+/* Client, messages and service between the suite and the directories. */
+static void
+conforms_through_messages(void **state)
+{
+    char *root = test_tmpdir();
+    struct snapshots_local *l;
+    struct snapshots *client;
+    struct rpc_channel *ch;
+    struct rpc_service svc;
+    struct err err = {0};
+    unsigned run;
+
+    (void) state;
+    assert_ok(snapshots_local_open(&(struct snapshots_local_options){.root = root}, &l, &err),
+              &err);
+    svc = snapshots_service(snapshots_local_contract(l));
+    assert_ok(rpc_service_check(&svc, &err), &err);
+    assert_ok(rpc_loopback_channel(&svc, 1, &ch, &err), &err);
+    client = snapshots_client_new(ch, "ross");
+    assert_int_equal(snapshots_conformance_run(
+                         &(struct snapshots_conformance){
+                             .s = client,
+                             .ns = "conformance",
+                             .rebase = true,
+                             .layers = 100,
+                             .to = stdout,
+                         },
+                         &run),
+                     0);
+    assert_true(run >= 20);
+    snapshots_free(client);
+    rpc_channel_free(ch);
+    snapshots_free(snapshots_local_contract(l));
+    test_tmpdir_remove(root);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(conforms_through_messages),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
