@@ -73,13 +73,13 @@ int
 mountinfo_parse_line(char *line, struct mountinfo *ret, struct err *err)
 {
     struct mountinfo m = {0};
-    char *tag;
+    char *tag, *root, *target, *source;
 
     if (parse_int(strsep(&line, " "), &m.id) < 0 ||
         parse_int(strsep(&line, " "), &m.parent_id) < 0 || parse_dev(strsep(&line, " "), &m) < 0)
         goto bad;
-    m.root = strsep(&line, " ");
-    m.target = strsep(&line, " ");
+    m.root = root = strsep(&line, " ");
+    m.target = target = strsep(&line, " ");
     m.options = strsep(&line, " ");
     if (!m.options || !*m.root || !*m.target)
         goto bad;
@@ -87,13 +87,13 @@ mountinfo_parse_line(char *line, struct mountinfo *ret, struct err *err)
         if (strncmp(tag, "shared:", 7) == 0)
             m.shared = true;
     m.type = strsep(&line, " ");
-    m.source = strsep(&line, " ");
+    m.source = source = strsep(&line, " ");
     m.super_options = line; /* some filesystems show blanks there */
     if (!tag || !m.super_options || !*m.type)
         goto bad;
-    unescape(m.root);
-    unescape(m.target);
-    unescape(m.source);
+    unescape(root);
+    unescape(target);
+    unescape(source);
     *ret = m;
     return 0;
 bad:

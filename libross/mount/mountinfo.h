@@ -13,13 +13,13 @@
 struct mountinfo {
     int id, parent_id;
     unsigned dev_major, dev_minor;
-    char *root;          /* what of the filesystem is mounted, unescaped */
-    char *target;        /* where, unescaped */
-    char *options;       /* of this mount: "rw,nosuid" */
-    char *type;          /* "overlay", "fuse.sshfs" */
-    char *source;        /* unescaped */
-    char *super_options; /* of the filesystem */
-    bool shared;         /* propagates to a peer group */
+    const char *root;          /* what of the filesystem is mounted, unescaped */
+    const char *target;        /* where, unescaped */
+    const char *options;       /* of this mount: "rw,nosuid" */
+    const char *type;          /* "overlay", "fuse.sshfs" */
+    const char *source;        /* unescaped */
+    const char *super_options; /* of the filesystem */
+    bool shared;               /* propagates to a peer group */
 };
 
 /* Parses one line without its newline, in place. InvalidArgument when it is no such line. Pure. */
