@@ -181,7 +181,7 @@ on_read(struct rpc_call *call, void *impl, const void *request, void *reply, str
     const ReadRequest *rq = request;
     AUTO_PTR(content_reader) reader = NULL;
     struct digest d;
-    int64_t from, to;
+    int64_t from = 0, to = 0;
     int r;
 
     (void) reply;
