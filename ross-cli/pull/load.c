@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "libross/contract/records.h"
 #include "libross/json/json.h"
 #include "libross/oci/oci_config.h"
 #include "libross/oci/oci_manifest.h"
