@@ -161,7 +161,7 @@ static int
 scan_field(struct scan *s, struct strv *parts, struct err *err)
 {
     const char *from;
-    char *quoted;
+    char *quoted = NULL;
     int r;
 
     skip_space(s);
