@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ross-snapshotter: options, objects, wiring. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -104,6 +105,21 @@ serve(const struct options *o, struct snapshots_local *local, struct err *err)
     return r;
 }
 
+/*
+ * Before any thread exists, and long before daemon_serve() waits for them: a signal that comes while the database is
+ * opened is kept until then.
+ */
+static void
+block_ending_signals(void)
+{
+    sigset_t set;
+
+    (void) sigemptyset(&set);
+    (void) sigaddset(&set, SIGTERM);
+    (void) sigaddset(&set, SIGINT);
+    (void) pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 static int
 run(const struct options *o, bool check, struct err *err)
 {
@@ -122,6 +138,7 @@ run(const struct options *o, bool check, struct err *err)
         return r;
     if (check)
         return check_run(o->daemon.root, o->repair, stdout, err);
+    block_ending_signals();
     r = snapshots_local_open(&opt, &local, err);
     if (r < 0)
         return r;

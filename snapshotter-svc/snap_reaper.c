@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -210,6 +211,7 @@ snap_reaper_start(struct snap_meta *meta, struct snap_dirs *dirs)
 {
     struct snap_reaper *r = xcalloc(1, sizeof *r);
     pthread_condattr_t attr;
+    sigset_t all, before;
 
     r->meta = meta;
     r->dirs = dirs;
@@ -219,10 +221,13 @@ snap_reaper_start(struct snap_meta *meta, struct snap_dirs *dirs)
     (void) pthread_cond_init(&r->wake, &attr);
     (void) pthread_cond_init(&r->ended, NULL);
     (void) pthread_condattr_destroy(&attr);
+    (void) sigfillset(&all); /* signals are the main thread's business */
+    (void) pthread_sigmask(SIG_BLOCK, &all, &before);
     if (pthread_create(&r->thread, NULL, run, r) != 0) {
         log_error("cannot start a thread");
         abort();
     }
+    (void) pthread_sigmask(SIG_SETMASK, &before, NULL);
     return r;
 }
 
