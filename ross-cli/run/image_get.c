@@ -16,7 +16,8 @@ on_interrupt(int signo)
 int
 image_services(struct session *s, struct pull_services *ret, struct err *err)
 {
-    struct pull_services svc = {.snapshotter = s->snapshotter, .ns = s->ctx.ns};
+    struct pull_services svc = {
+        .snapshotter = s->snapshotter, .ns = s->ctx.ns, .rebase = !s->foreign};
     int r;
 
     r = session_contentd(s, &svc.records, err);
