@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -109,12 +110,24 @@ zone(const char **p)
     return sign * (h * 3600 + m * 60);
 }
 
+/* timegm() would make March of the 30th of February. */
+static bool
+is_day(const struct tm *tm)
+{
+    static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+    int year = tm->tm_year + 1900, last = days[tm->tm_mon];
+
+    if (tm->tm_mon == 1 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0))
+        last++;
+    return tm->tm_mday >= 1 && tm->tm_mday <= last;
+}
+
 int
 clock_parse(const char *s, int64_t *ret_time_ns, struct err *err)
 {
     struct tm tm = {0};
     const char *p = s;
-    int64_t frac, secs;
+    int64_t frac, secs, ns;
     int32_t east;
 
     tm.tm_year = digits(&p, 4) - 1900;
@@ -134,18 +147,17 @@ clock_parse(const char *s, int64_t *ret_time_ns, struct err *err)
     if (*p++ != ':')
         goto bad;
     tm.tm_sec = digits(&p, 2);
-    if (tm.tm_year < -1900 || tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 ||
-        tm.tm_mday > 31 || tm.tm_hour < 0 || tm.tm_hour > 23 || tm.tm_min < 0 || tm.tm_min > 59 ||
-        tm.tm_sec < 0 || tm.tm_sec > 60)
+    if (tm.tm_year < -1900 || tm.tm_mon < 0 || tm.tm_mon > 11 || !is_day(&tm) || tm.tm_hour < 0 ||
+        tm.tm_hour > 23 || tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60)
         goto bad;
     frac = fraction(&p);
     east = zone(&p);
     if (frac < 0 || east == INT32_MIN || *p)
         goto bad;
     secs = (int64_t) timegm(&tm) - east;
-    if (__builtin_mul_overflow(secs, NS_PER_S, &secs) ||
-        __builtin_add_overflow(secs, frac, ret_time_ns))
+    if (__builtin_mul_overflow(secs, NS_PER_S, &ns) || __builtin_add_overflow(ns, frac, &ns))
         goto bad;
+    *ret_time_ns = ns;
     return 0;
 bad:
     return err_set(err, CODE_INVALID_ARGUMENT, "'%.64s' is not an RFC 3339 time", s);
