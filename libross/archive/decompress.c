@@ -104,11 +104,12 @@ decompress_input_bytes(const struct decompress *d)
 static ssize_t
 take_from_source(struct decompress *d, void *p, size_t n, struct err *err)
 {
-    int fault = FAULT("decompress.read");
     ssize_t got;
+    int fault;
 
     if (d->source_ended)
         return 0;
+    fault = FAULT("decompress.read");
     got = fault ? err_sys(err, fault, "read the blob") : d->fn(d->source, p, n, err);
     assert(got <= (ssize_t) n);
     if (got == 0)

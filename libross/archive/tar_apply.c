@@ -522,21 +522,24 @@ apply_dir(struct apply *a, const struct tar_entry *e, struct err *err)
 static int
 set_dir_times(struct apply *a, struct err *err)
 {
+    char shown[TAR_NAME_SHOWN_MAX];
     struct tar_dir dir;
     int r, fault;
 
     for (size_t i = 0; i < a->n_dirs; i++) {
         const struct dir_times *d = &a->dirs[i];
 
-        fault = FAULT("apply.dir_times");
         r = tar_root_dir(a->root, d->path, false, &dir, err);
         /* Removed or replaced by a later entry. */
         if (r == -CODE_NOT_FOUND || r == -CODE_INVALID_ARGUMENT)
             continue;
-        if (r == 0 && (fault || utimensat(dir.fd, "", d->times, AT_EMPTY_PATH) < 0))
-            r = err_sys(err, fault ? fault : errno, "set the times");
+        if (r == 0) {
+            fault = FAULT("apply.dir_times");
+            if (fault || utimensat(dir.fd, "", d->times, AT_EMPTY_PATH) < 0)
+                r = err_sys(err, fault ? fault : errno, "set the times");
+        }
         if (r < 0)
-            return err_wrap(err, r, "directory '%s'", d->path);
+            return err_wrap(err, r, "directory '%s'", tar_name_show(d->path, shown));
     }
     return 0;
 }
@@ -755,9 +758,11 @@ apply_init(struct apply *a, int root_fd, struct tar_feed *feed, struct err *err)
         .on_times = on_times,
         .arg = a,
     };
-    /* Directories that nobody describes belong to root, where the mapping has one. */
-    (void) map_id(0, o->uid_map, o->n_uid_map, "uid", &a->root_options.new_uid, NULL);
-    (void) map_id(0, o->gid_map, o->n_gid_map, "gid", &a->root_options.new_gid, NULL);
+    /* Directories that nobody describes belong to the mapping's root, where it has one. */
+    if (o->n_uid_map)
+        (void) map_id(0, o->uid_map, o->n_uid_map, "uid", &a->root_options.new_uid, NULL);
+    if (o->n_gid_map)
+        (void) map_id(0, o->gid_map, o->n_gid_map, "gid", &a->root_options.new_gid, NULL);
     if (o->durable)
         a->writeback = writeback_new();
     a->read = tar_read_new(tar_feed_next, feed, a->limits);

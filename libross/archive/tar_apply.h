@@ -25,8 +25,8 @@ struct tar_apply_options {
     /* Everything written is on disk when tar_apply returns 0 (files, directories, the root), without syncfs. */
     bool durable;
     /*
-     * The directories below this one in the overlay, nearest first; borrowed. They give parents that the archive does
-     * not name their attributes, and say what a new directory must hide. Only with `overlay`.
+     * The directories below this one in the overlay, nearest first; borrowed. Parents that the archive needs but does
+     * not describe get the attributes that they have there. Only with `overlay`; may be unknown (none).
      */
     const int *lower_fds;
     size_t n_lower_fds;

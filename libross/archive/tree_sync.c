@@ -75,10 +75,11 @@ sync_path(struct sync *s, const char *path)
 {
     auto_close int fd = open_below(s->root_fd, path, 0);
     char shown[TAR_NAME_SHOWN_MAX];
-    int fault = FAULT("sync.fsync");
+    int fault;
 
     if (fd < 0 && is_skipped(errno))
         return;
+    fault = FAULT("sync.fsync");
     if (fd >= 0 && !fault && s->fn(fd) == 0)
         return;
     pthread_mutex_lock(&s->lock);

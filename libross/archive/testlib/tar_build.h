@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tests make their archives with this, header by header, so that they can be wrong on purpose. */
+#pragma once
+
+#include <stdio.h>
+#include <string.h>
+
+#include "libross/base/buf.h"
+#include "libross/base/test.h"
+
+#define TAR_BUILD_MAX (64 << 20)
+
+struct tar_build_entry {
+    char type; /* 0 = '0' */
+    const char *name, *link, *content;
+    unsigned mode; /* 0 = 0644, 0755 for directories */
+    unsigned uid, gid;
+    long long mtime;
+    const char *pax; /* "key=value" records, one a line, before the entry */
+    unsigned major, minor;
+};
+
+static inline void
+tar_build_bytes(struct buf *b, const void *p, size_t n)
+{
+    assert_int_equal(buf_append(b, p, n, NULL), 0);
+}
+
+static inline void
+tar_build_zeros(struct buf *b, size_t n)
+{
+    static const char zeros[512];
+
+    for (; n > sizeof zeros; n -= sizeof zeros)
+        tar_build_bytes(b, zeros, sizeof zeros);
+    tar_build_bytes(b, zeros, n);
+}
+
+static inline void
+tar_build_pad(struct buf *b)
+{
+    tar_build_zeros(b, -b->len & 511);
+}
+
+static inline void
+tar_build_header(struct buf *b, const struct tar_build_entry *e, size_t size)
+{
+    char type = e->type ? e->type : '0';
+    unsigned mode = e->mode ? e->mode : type == '5' ? 0755 : 0644, sum = 0;
+    unsigned char h[512 + 1] = {0};
+    char *s = (char *) h;
+
+    assert_true(strlen(e->name) <= 100);
+    memcpy(h, e->name, strlen(e->name));
+    sprintf(s + 100, "%07o", mode);
+    sprintf(s + 108, "%07o", e->uid);
+    sprintf(s + 116, "%07o", e->gid);
+    sprintf(s + 124, "%011zo", size);
+    sprintf(s + 136, "%011llo", (unsigned long long) e->mtime);
+    memset(s + 148, ' ', 8);
+    s[156] = type;
+    if (e->link)
+        memcpy(s + 157, e->link, strlen(e->link));
+    memcpy(s + 257, "ustar\00000", 8);
+    sprintf(s + 329, "%07o", e->major);
+    sprintf(s + 337, "%07o", e->minor);
+    for (size_t i = 0; i < 512; i++)
+        sum += h[i];
+    sprintf(s + 148, "%06o", sum);
+    s[155] = ' ';
+    tar_build_bytes(b, h, 512);
+}
+
+/* "key=value" lines as records of an extended header. */
+static inline void
+tar_build_pax(struct buf *b, const char *lines)
+{
+    const struct tar_build_entry x = {.type = 'x', .name = "pax"};
+    AUTO(buf) text = BUF_INIT(TAR_BUILD_MAX);
+    const char *end;
+
+    for (; *lines; lines = *end ? end + 1 : end) {
+        int n, total;
+
+        end = strchrnul(lines, '\n');
+        n = (int) (end - lines);
+        for (total = n + 3; snprintf(NULL, 0, "%d %.*s\n", total, n, lines) != total; total++)
+            ;
+        assert_int_equal(buf_printf(&text, NULL, "%d %.*s\n", total, n, lines), 0);
+    }
+    tar_build_header(b, &x, text.len);
+    tar_build_bytes(b, text.data, text.len);
+    tar_build_pad(b);
+}
+
+static inline void
+tar_build_add(struct buf *b, const struct tar_build_entry *e)
+{
+    size_t n = e->content ? strlen(e->content) : 0;
+
+    if (e->pax)
+        tar_build_pax(b, e->pax);
+    tar_build_header(b, e, n);
+    if (n)
+        tar_build_bytes(b, e->content, n);
+    tar_build_pad(b);
+}
+
+static inline void
+tar_build_end(struct buf *b)
+{
+    tar_build_zeros(b, 1024);
+}
