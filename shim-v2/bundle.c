@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads and writes the files of a bundle. */
+#include "bundle.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "libross/base/fd.h"
+#include "libross/base/parse.h"
+#include "libross/base/path.h"
+#include "libross/json/json.h"
+
+void
+bundle_spec_done(struct bundle_spec *s)
+{
+    free(s->group);
+    free(s->rootfs);
+    *s = (struct bundle_spec){0};
+}
+
+static const char *
+group_of(const struct json *root)
+{
+    static const char *const keys[] = {"io.containerd.runc.v2.group",
+                                       "io.kubernetes.cri.sandbox-id"};
+    const struct json *annotations = json_find(root, "annotations");
+
+    for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+        const char *v = json_str(json_find(annotations, keys[i]));
+
+        if (v && v[0])
+            return v;
+    }
+    return NULL;
+}
+
+static bool
+has_own_pidns(const struct json *linux_part)
+{
+    const struct json *list = json_find(linux_part, "namespaces");
+
+    for (size_t i = 0; i < json_len(list); i++) {
+        const struct json *item = json_at(list, i);
+        const char *type = json_str(json_find(item, "type"));
+        const char *path = json_str(json_find(item, "path"));
+
+        if (type && strcmp(type, "pid") == 0)
+            return !path || !path[0];
+    }
+    return false;
+}
+
+static bool
+is_systemd_path(const char *path)
+{
+    const char *colon = path ? strchr(path, ':') : NULL;
+
+    return colon && strchr(colon + 1, ':') && !strchr(path, '/');
+}
+
+int
+bundle_spec_parse(const char *bundle, const void *text, size_t n, struct bundle_spec *ret,
+                  struct err *err)
+{
+    AUTO_PTR(json) root = NULL;
+    const struct json *linux_part;
+    const char *group, *rootfs;
+    int r = json_parse(text, n, &root, err);
+
+    if (r < 0)
+        return err_wrap(err, r, "%s/config.json", bundle);
+    linux_part = json_find(root, "linux");
+    group = group_of(root);
+    rootfs = json_str(json_find(json_find(root, "root"), "path"));
+    if (!rootfs || !rootfs[0])
+        rootfs = "rootfs";
+    *ret = (struct bundle_spec){
+        .group = group ? xstrdup(group) : NULL,
+        .own_pidns = has_own_pidns(linux_part),
+        .systemd = is_systemd_path(json_str(json_find(linux_part, "cgroupsPath"))),
+        .rootfs = rootfs[0] == '/' ? xstrdup(rootfs) : path_join(bundle, rootfs),
+    };
+    return 0;
+}
+
+int
+bundle_spec_read(const char *bundle, struct bundle_spec *ret, struct err *err)
+{
+    auto_free char *path = path_join(bundle, "config.json");
+    auto_free char *text = NULL;
+    size_t n;
+    int r = fd_read_file_at(AT_FDCWD, path, BUNDLE_SPEC_MAX, &text, &n, err);
+
+    if (r == -CODE_NOT_FOUND)
+        return err_set(err, CODE_FAILED_PRECONDITION, "%s does not exist", path);
+    if (r < 0)
+        return r;
+    return bundle_spec_parse(bundle, text, n, ret, err);
+}
+
+static int
+file_write(const char *bundle, const char *name, const void *p, size_t n, mode_t mode,
+           struct err *err)
+{
+    auto_free char *path = path_join(bundle, name);
+
+    return fd_write_file_at(AT_FDCWD, path, p, n, mode, err);
+}
+
+int
+bundle_write_options(const char *bundle, const struct runc_options *o, struct err *err)
+{
+    const char *binary = o->binary_name ? o->binary_name : "";
+    size_t n;
+    auto_free char *text = runc_options_format(o, &n);
+    int r = file_write(bundle, "options.json", text, n, 0600, err);
+
+    return r < 0 ? r : file_write(bundle, "runtime", binary, strlen(binary), 0600, err);
+}
+
+void
+bundle_read_options(const char *bundle, struct runc_options *ret)
+{
+    auto_free char *path = path_join(bundle, "options.json");
+    auto_free char *runtime_path = path_join(bundle, "runtime");
+    auto_free char *text = NULL, *runtime = NULL;
+    size_t n;
+
+    *ret = (struct runc_options){0};
+    if (fd_read_file_at(AT_FDCWD, path, RUNC_OPTIONS_JSON_MAX, &text, &n, NULL) == 0)
+        (void) runc_options_parse(text, n, ret, NULL);
+    if (fd_read_file_at(AT_FDCWD, runtime_path, PATH_MAX, &runtime, &n, NULL) == 0 && n > 0) {
+        free(ret->binary_name);
+        ret->binary_name = TAKE(runtime);
+    }
+}
+
+int
+bundle_write_address(const char *bundle, const char *address, struct err *err)
+{
+    return file_write(bundle, "address", address, strlen(address), 0600, err);
+}
+
+int
+bundle_read_pid(const char *bundle, const char *name, pid_t *ret, struct err *err)
+{
+    auto_free char *path = path_join(bundle, name);
+    auto_free char *text = NULL;
+    uint32_t pid;
+    size_t n;
+    int r = fd_read_file_at(AT_FDCWD, path, 64, &text, &n, err);
+
+    if (r < 0)
+        return r;
+    while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' '))
+        text[--n] = '\0';
+    r = parse_u32(text, &pid, err);
+    if (r == 0 && (pid == 0 || pid > INT32_MAX))
+        r = err_set(err, CODE_INTERNAL, "a process cannot have number %u", pid);
+    if (r < 0)
+        return err_wrap(err, r, "%s", path);
+    *ret = (pid_t) pid;
+    return 0;
+}

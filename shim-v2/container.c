@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of containers, and making one. */
+#include "container.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bundle.h"
+#include "events.h"
+#include "libross/base/fd.h"
+#include "libross/base/log.h"
+#include "libross/base/path.h"
+#include "libross/mount/mount_apply.h"
+#include "oom.h"
+#include "runc.h"
+#include "shim_args.h"
+
+#define CGROUP_TEXT_MAX (64 * 1024)
+
+struct container *
+container_find(struct shim *shim, const char *id)
+{
+    for (struct container *c = shim->containers; c; c = c->next)
+        if (!c->creating && strcmp(c->id, id) == 0)
+            return c;
+    return NULL;
+}
+
+struct process *
+container_process(struct container *c, const char *exec_id)
+{
+    if (exec_id[0] == '\0')
+        return &c->init;
+    for (struct process *p = c->execs; p; p = p->next)
+        if (strcmp(p->id, exec_id) == 0)
+            return p;
+    return NULL;
+}
+
+void
+container_ref(struct container *c)
+{
+    c->refs++;
+}
+
+void
+container_unref(struct container *c)
+{
+    if (--c->refs)
+        return;
+    process_done(&c->init);
+    runc_options_done(&c->options);
+    oom_watch_free(c->oom);
+    free(c->id);
+    free(c->bundle);
+    free(c->rootfs);
+    free(c->checkpoint);
+    free(c->parent_checkpoint);
+    free(c->cgroup);
+    free(c);
+}
+
+struct runc_target
+container_target(const struct container *c)
+{
+    return (struct runc_target){.options = &c->options,
+                                .ns = c->shim->ns,
+                                .bundle = c->bundle,
+                                .id = c->id,
+                                .systemd = c->systemd};
+}
+
+/* ---- creating ---- */
+
+struct creation {
+    struct container *c;
+    struct mount_list rootfs;
+    container_fn done;
+    void *arg;
+    bool runtime_ran;
+};
+
+static void
+unlink_container(struct container *c)
+{
+    struct container **at = &c->shim->containers;
+
+    while (*at != c)
+        at = &(*at)->next;
+    *at = c->next;
+}
+
+static void
+creation_free(struct creation *k)
+{
+    mount_list_done(&k->rootfs);
+    free(k);
+}
+
+static void
+creation_undo(struct creation *k, int r, const struct err *err)
+{
+    struct container *c = k->c;
+    struct err ignored = {0};
+
+    if (c->mounted && mount_detach_all(c->rootfs, &ignored) < 0)
+        log_warn("cannot unmount after a failed create", KV_STR("container", c->id),
+                 KV_ERR(&ignored));
+    c->mounted = false;
+    unlink_container(c);
+    k->done(k->arg, NULL, r, err);
+    container_unref(c);
+    creation_free(k);
+}
+
+/* Ends a container that the runtime made, or half made, before it was given up. */
+struct doomed {
+    struct creation *k;
+    struct err err;
+    int r;
+};
+
+static void
+on_doomed(void *arg, int r, const struct err *err, const char *out, size_t n)
+{
+    struct doomed *d = arg;
+
+    (void) out;
+    (void) n;
+    if (r < 0)
+        log_warn("cannot delete after a failed create", KV_STR("container", d->k->c->id),
+                 KV_ERR(err));
+    creation_undo(d->k, d->r, &d->err);
+    free(d);
+}
+
+static bool
+has_file(const struct container *c, const char *name)
+{
+    auto_free char *path = path_join(c->bundle, name);
+
+    return access(path, F_OK) == 0;
+}
+
+static void
+creation_fail(struct creation *k, int r, const struct err *err)
+{
+    struct container *c = k->c;
+    auto_free char *log = path_join(c->bundle, "log.json");
+    struct runc_target t = container_target(c);
+    struct runc_call call;
+    struct doomed *d;
+
+    /* without our pid file the id may be another's container: hands off */
+    if (!k->runtime_ran || (r != -CODE_DEADLINE_EXCEEDED && !has_file(c, "init.pid"))) {
+        creation_undo(k, r, err);
+        return;
+    }
+    d = xmalloc(sizeof *d);
+    *d = (struct doomed){.k = k, .err = *err, .r = r};
+    call = (struct runc_call){.loop = c->shim->loop,
+                              .reaper = c->shim->reaper,
+                              .argv = runc_args_delete(&t, true),
+                              .failed = "delete",
+                              .log_path = log};
+    runc_run(&call, on_doomed, d);
+}
+
+static void
+on_oom(void *arg)
+{
+    struct container *c = arg;
+
+    event_oom(c->shim->events, c->id);
+}
+
+static void
+cgroup_load(struct container *c)
+{
+    char path[64];
+    struct err err = {0};
+
+    snprintf(path, sizeof path, "/proc/%d/cgroup", (int) c->init.pid);
+    if (fd_read_file_at(AT_FDCWD, path, CGROUP_TEXT_MAX, &c->cgroup, NULL, &err) < 0 ||
+        oom_watch_new(c->shim->loop, c->cgroup, on_oom, c, &c->oom, &err) < 0)
+        log_debug("no notice of out-of-memory kills", KV_STR("container", c->id), KV_ERR(&err));
+}
+
+static void
+creation_succeed(struct creation *k)
+{
+    struct container *c = k->c;
+    struct event_io io = {.stdin_path = c->init.stdin_path,
+                          .stdout_path = c->init.stdout_path,
+                          .stderr_path = c->init.stderr_path,
+                          .terminal = c->init.terminal};
+    struct err err = {0};
+
+    c->creating = false;
+    event_create(c->shim->events, c->id, c->bundle, &k->rootfs, &io, c->checkpoint,
+                 (uint32_t) c->init.pid);
+    k->done(k->arg, c, 0, &err);
+    creation_free(k);
+}
+
+static void
+on_created(void *arg, int r, const struct err *err, const char *out, size_t n)
+{
+    struct creation *k = arg;
+    struct container *c = k->c;
+    struct err e = *err;
+
+    (void) out;
+    (void) n;
+    if (r == 0)
+        r = process_adopt(&c->init, "init.pid", &e);
+    if (r < 0) {
+        creation_fail(k, r, &e);
+        return;
+    }
+    cgroup_load(c);
+    creation_succeed(k);
+}
+
+static void
+on_stdio_ready(void *arg, int r, const struct err *err)
+{
+    struct creation *k = arg;
+    struct container *c = k->c;
+    struct runc_target t = container_target(c);
+    auto_free char *log = path_join(c->bundle, "log.json");
+    auto_free char *pid_file = path_join(c->bundle, "init.pid");
+    struct runc_call call;
+
+    if (r < 0) {
+        creation_fail(k, r, err);
+        return;
+    }
+    if (c->checkpoint) {
+        c->init.state = PROCESS_CREATED_CHECKPOINT;
+        creation_succeed(k);
+        return;
+    }
+    (void) unlink(pid_file);
+    call = (struct runc_call){.loop = c->shim->loop,
+                              .reaper = c->shim->reaper,
+                              .argv = runc_args_create(&t, stdio_console_path(c->init.io)),
+                              .failed = "OCI runtime create failed",
+                              .log_path = log,
+                              .stdio = stdio_child_fds(c->init.io)};
+    k->runtime_ran = true;
+    runc_run(&call, on_created, k);
+}
+
+static int
+rootfs_mount(struct container *c, const struct mount_list *mounts, struct err *err)
+{
+    int r;
+
+    if (mounts->n == 0)
+        return 0;
+    if (mkdir(c->rootfs, 0711) < 0 && errno != EEXIST)
+        return err_sys(err, errno, "make %s", c->rootfs);
+    r = mount_apply(mounts, c->rootfs, NULL, err);
+    if (r < 0)
+        return err_wrap(err, r, "mount the rootfs of %s", c->id);
+    c->mounted = true;
+    return 0;
+}
+
+static int
+creation_begin(struct creation *k, struct err *err)
+{
+    struct container *c = k->c;
+    struct stdio_spec io = {.loop = c->shim->loop,
+                            .reaper = c->shim->reaper,
+                            .ns = c->shim->ns,
+                            .id = c->id,
+                            .stdin_path = c->init.stdin_path,
+                            .stdout_path = c->init.stdout_path,
+                            .stderr_path = c->init.stderr_path,
+                            .terminal = c->init.terminal,
+                            .uid = c->options.io_uid,
+                            .gid = c->options.io_gid};
+    AUTO(bundle_spec) spec = {0};
+    int r = bundle_spec_read(c->bundle, &spec, err);
+
+    if (r < 0)
+        return r;
+    c->own_pidns = spec.own_pidns;
+    c->systemd = spec.systemd;
+    c->rootfs = path_join(c->bundle, "rootfs");
+    r = bundle_write_options(c->bundle, &c->options, err);
+    if (r == 0)
+        r = rootfs_mount(c, &k->rootfs, err);
+    if (r == 0)
+        r = stdio_new(&io, on_stdio_ready, k, &c->init.io, err);
+    return r;
+}
+
+static int
+request_check(struct shim *shim, const struct container_create *req, struct err *err)
+{
+    int r = shim_id_validate("container id", req->id, err);
+
+    if (r < 0)
+        return r;
+    for (struct container *c = shim->containers; c; c = c->next)
+        if (strcmp(c->id, req->id) == 0)
+            return err_set(err, CODE_ALREADY_EXISTS, "container %s exists already", req->id);
+    if (req->bundle[0] != '/')
+        return err_set(err, CODE_INVALID_ARGUMENT, "the bundle path '%s' is not absolute",
+                       req->bundle);
+    if (shim->leaving)
+        return err_set(err, CODE_UNAVAILABLE, "the shim is leaving");
+    return 0;
+}
+
+void
+container_create(struct shim *shim, struct container_create *req, container_fn done, void *arg)
+{
+    struct creation *k;
+    struct container *c;
+    struct err err = {0};
+    int r = request_check(shim, req, &err);
+
+    if (r < 0) {
+        mount_list_done(&req->rootfs);
+        runc_options_done(&req->options);
+        done(arg, NULL, r, &err);
+        return;
+    }
+    c = xcalloc(1, sizeof *c);
+    *c = (struct container){.shim = shim,
+                            .refs = 1,
+                            .id = xstrdup(req->id),
+                            .bundle = xstrdup(req->bundle),
+                            .options = TAKE_STRUCT(req->options),
+                            .creating = true,
+                            .next = shim->containers};
+    shim->containers = c;
+    if (req->checkpoint[0])
+        c->checkpoint = xstrdup(req->checkpoint);
+    if (req->parent_checkpoint[0])
+        c->parent_checkpoint = xstrdup(req->parent_checkpoint);
+    process_init(&c->init, c, "", req->stdin_path, req->stdout_path, req->stderr_path,
+                 req->terminal);
+    k = xcalloc(1, sizeof *k);
+    *k = (struct creation){.c = c, .rootfs = TAKE_STRUCT(req->rootfs), .done = done, .arg = arg};
+    r = creation_begin(k, &err);
+    if (r < 0)
+        creation_fail(k, r, &err);
+}
+
+/* ---- execs ---- */
+
+int
+container_exec(struct container *c, const struct container_exec *req, struct err *err)
+{
+    struct process *p;
+    int r = shim_id_validate("exec id", req->exec_id, err);
+
+    if (r < 0)
+        return r;
+    if (container_process(c, req->exec_id))
+        return err_set(err, CODE_ALREADY_EXISTS, "process %s exists already", req->exec_id);
+    r = process_state_check(false, c->init_exited ? PROCESS_STOPPED : c->init.state, OP_EXEC, err);
+    if (r < 0)
+        return r;
+    if (c->n_execs >= EXECS_MAX)
+        return err_set(err, CODE_RESOURCE_EXHAUSTED, "container %s has %d execs already", c->id,
+                       EXECS_MAX);
+    p = xcalloc(1, sizeof *p);
+    process_init(p, c, req->exec_id, req->stdin_path, req->stdout_path, req->stderr_path,
+                 req->terminal);
+    p->spec_json = xstrndup(req->spec_json, req->n_spec_json);
+    p->registered = true;
+    p->next = c->execs;
+    c->execs = p;
+    c->n_execs++;
+    container_ref(c);
+    event_exec_added(c->shim->events, c->id, p->id);
+    return 0;
+}

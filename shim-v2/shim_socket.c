@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes, finds and removes shim sockets. */
+#include "shim_socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <nettle/sha2.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "libross/base/fd.h"
+#include "libross/base/mem.h"
+#include "libross/base/path.h"
+
+#define SCHEME          "unix://"
+#define CONNECT_WAIT_MS 100
+
+int
+shim_socket_address(const char *dir, const char *owner, const char *ns, const char *group,
+                    char **ret, struct err *err)
+{
+    auto_free char *joined = xasprintf("%s/%s/%s", owner, ns, group);
+    auto_free char *clean = path_clean(joined);
+    uint8_t digest[SHA256_DIGEST_SIZE];
+    char hex[2 * SHA256_DIGEST_SIZE + 1];
+    struct sha256_ctx ctx;
+
+    sha256_init(&ctx);
+    sha256_update(&ctx, strlen(clean), (const uint8_t *) clean);
+    sha256_digest(&ctx, sizeof digest, digest);
+    for (size_t i = 0; i < sizeof digest; i++)
+        (void) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    if (strlen(dir) + 1 + strlen(hex) > SHIM_SOCKET_PATH_MAX)
+        return err_set(err, CODE_INVALID_ARGUMENT,
+                       "the socket directory %s is too long: at most %zu characters", dir,
+                       SHIM_SOCKET_PATH_MAX - 1 - strlen(hex));
+    *ret = xasprintf(SCHEME "%s/%s", dir, hex);
+    return 0;
+}
+
+static int
+address_fill(const char *address, struct sockaddr_un *ret, struct err *err)
+{
+    const char *path = address + strlen(SCHEME);
+
+    if (strncmp(address, SCHEME, strlen(SCHEME)) != 0 || path[0] != '/' ||
+        strlen(path) > SHIM_SOCKET_PATH_MAX)
+        return err_set(err, CODE_INVALID_ARGUMENT, "'%.200s' is no socket address", address);
+    *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
+    memcpy(ret->sun_path, path, strlen(path) + 1);
+    return 0;
+}
+
+static bool
+somebody_answers(const struct sockaddr_un *addr)
+{
+    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct pollfd p = {.fd = fd, .events = POLLOUT};
+    int error = 0;
+    socklen_t n = sizeof error;
+
+    if (fd < 0)
+        return false;
+    if (connect(fd, (const struct sockaddr *) addr, sizeof *addr) == 0)
+        return true;
+    if (errno != EAGAIN && errno != EINPROGRESS)
+        return false;
+    return poll(&p, 1, CONNECT_WAIT_MS) > 0 &&
+           getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) == 0 && error == 0;
+}
+
+static int
+listen_once(const struct sockaddr_un *addr, int *ret_fd)
+{
+    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    mode_t mask;
+    int r;
+
+    if (fd < 0)
+        return -1;
+    mask = umask(0177);
+    r = bind(fd, (const struct sockaddr *) addr, sizeof *addr);
+    (void) umask(mask);
+    if (r < 0 || listen(fd, SOMAXCONN) < 0)
+        return -1;
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+int
+shim_socket_listen(const char *address, int *ret_fd, struct err *err)
+{
+    struct sockaddr_un addr;
+    auto_free char *dir = NULL;
+    int r = address_fill(address, &addr, err);
+
+    if (r < 0)
+        return r;
+    dir = xstrdup(addr.sun_path);
+    *strrchr(dir, '/') = '\0';
+    r = path_mkdirs_at(AT_FDCWD, dir, 0700, err);
+    if (r < 0)
+        return r;
+    if (listen_once(&addr, ret_fd) == 0)
+        return 0;
+    if (errno != EADDRINUSE)
+        return err_sys(err, errno, "listen on %s", address);
+    if (somebody_answers(&addr))
+        return 1;
+    (void) unlink(addr.sun_path);
+    if (listen_once(&addr, ret_fd) == 0)
+        return 0;
+    if (errno == EADDRINUSE && somebody_answers(&addr))
+        return 1;
+    return err_sys(err, errno, "listen on %s", address);
+}
+
+void
+shim_socket_remove(int listen_fd)
+{
+    struct sockaddr_un addr = {0};
+    socklen_t n = sizeof addr;
+
+    if (getsockname(listen_fd, (struct sockaddr *) &addr, &n) == 0 && addr.sun_path[0] == '/')
+        (void) unlink(addr.sun_path);
+}
