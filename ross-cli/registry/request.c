@@ -184,6 +184,51 @@ request_send(struct registry *r, const struct request *q, struct http_call **ret
     }
 }
 
+static bool
+same_origin(const char *a, const char *b)
+{
+    auto_free char *x = http_url_origin(a), *y = http_url_origin(b);
+
+    return x && y && strcmp(x, y) == 0;
+}
+
+int
+request_upload(struct registry *r, const struct request *q, int64_t bytes, struct http_call **ret,
+               struct err *err)
+{
+    struct request at_home = *q;
+    auto_free char *url = request_url(q), *value = NULL, *root = NULL;
+    struct strv headers = {0};
+    struct http_tls tls = q->host->tls;
+    int rc;
+
+    at_home.path = "/";
+    root = request_url(&at_home);
+    if (q->headers)
+        strv_add_all(&headers, q->headers);
+    if (same_origin(url, root)) {
+        rc = auth_header(r->auth, r->http, q->host, q->scope, &value, err);
+        if (rc < 0) {
+            strv_done(&headers);
+            return rc;
+        }
+        strv_add_all(&headers, &q->host->headers);
+        if (value)
+            strv_printf(&headers, "Authorization: %s", value);
+    } else {
+        tls.cert_file = tls.key_file = NULL;
+    }
+    struct http_request rq = {.method = q->method,
+                              .url = url,
+                              .headers = &headers,
+                              .tls = &tls,
+                              .upload = true,
+                              .upload_bytes = bytes};
+    rc = http_call_start(r->http, &rq, ret, err);
+    strv_done(&headers);
+    return rc;
+}
+
 int
 request_refused(const struct request *q, struct http_call *c, int status, struct err *err)
 {

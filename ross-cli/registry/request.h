@@ -44,6 +44,12 @@ int request_hosts(struct registry *r, const char *registry, const struct registr
 /* The status of the answer, whatever it is but a 401 or a temporary one that might change; or a negative code. */
 int request_send(struct registry *r, const struct request *q, struct http_call **ret,
                  struct err *err);
+/*
+ * Starts a request whose body of `bytes` the caller sends with http_call_write. One attempt, with the authorization that an
+ * earlier request of the same scope has brought; the secrets stay home when the URL is another server's.
+ */
+int request_upload(struct registry *r, const struct request *q, int64_t bytes,
+                   struct http_call **ret, struct err *err);
 /* Turns an unwanted status into its error, with what the body says. Returns the negative code. */
 int request_refused(const struct request *q, struct http_call *c, int status, struct err *err);
 /* The URL of a request; malloc'ed. */
