@@ -6,8 +6,9 @@
 #include "libross/base/loop.h"
 
 /*
- * Connects to "unix:///path", "/path", or an abstract name (no scheme, no leading slash; NUL is prefixed). Blocking. One
- * background reader thread is not used: threads that wait for answers take turns reading. Unary and streaming.
+ * Connects to "unix:///path", "/path", or an abstract name (no scheme, no leading slash; NUL is prefixed). Thread safe and
+ * without a thread of its own: threads that wait for answers take turns reading. Unary and streaming. When the connection
+ * ends, every call fails with Unavailable, now and later.
  */
 int ttrpc_channel_open(const char *address, struct rpc_channel **ret, struct err *err);
 
@@ -22,4 +23,5 @@ typedef void (*ttrpc_async_fn)(int r, const struct err *err, void *arg);
 void ttrpc_async_call(struct ttrpc_async *c, const char *ns, const ProtobufCServiceDescriptor *svc,
                       const char *method, const void *request, int64_t timeout_ms,
                       ttrpc_async_fn done, void *arg);
+/* Calls still out fail with Canceled here and now; their done() must not start new ones. NULL is fine. */
 void ttrpc_async_free(struct ttrpc_async *c);

@@ -54,7 +54,9 @@ toy_echo(struct rpc_call *call, void *impl, const void *request, void *reply, st
     Ross__Toy__Word *out = reply;
 
     if (!strcmp(in->text, "fail"))
-        return err_set(err, (int) in->number, "failed as asked: 100%% \"wörtlich\"\n");
+        return err_set(err,
+                       in->number > 0 && in->number <= CODE_MAX ? (int) in->number : CODE_UNKNOWN,
+                       "failed as asked: 100%% \"wörtlich\"\n");
     if (!strcmp(in->text, "spin"))
         return spin(call, impl, err);
     out->text = in->text;
@@ -212,9 +214,16 @@ toy_service(struct toy *t)
                                 .impl = t};
 }
 
-void
-toy_finish_all(struct toy *t, int r)
+struct finish {
+    struct toy *toy;
+    int r;
+};
+
+static void
+finish_all(void *arg)
 {
+    struct finish *f = arg;
+    struct toy *t = f->toy;
     struct err err = {0};
     struct rpc_call *call;
     Ross__Toy__Word *reply;
@@ -227,10 +236,21 @@ toy_finish_all(struct toy *t, int r)
             return;
         reply = rpc_call_reply(call);
         reply->text = arena_strdup(rpc_call_arena(call), "later");
-        if (r < 0)
-            (void) err_set(&err, -r, "later, and wrong");
-        rpc_finish(call, r, reply, &err);
+        if (f->r < 0)
+            (void) err_set(&err, -f->r, "later, and wrong");
+        rpc_finish(call, f->r, reply, &err);
     }
+}
+
+void
+toy_finish_all(struct toy *t, int r)
+{
+    struct finish f = {.toy = t, .r = r};
+
+    if (t->run)
+        t->run(t->run_arg, finish_all, &f);
+    else
+        finish_all(&f);
 }
 
 void
