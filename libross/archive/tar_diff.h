@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The difference of two directory trees as a layer blob (reference 10.5). */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "libross/archive/compress.h"
+
+struct tar_diff_options {
+    enum compression compression;
+    /*
+     * `upper` is the upper directory of an overlay over exactly `lower`, not a whole tree: only what is in it is looked
+     * at, whiteouts and opaque directories are understood. FailedPrecondition when it uses redirects or metacopy: the
+     * caller then mounts it and asks for the whole tree.
+     */
+    bool upper_is_overlay;
+    bool has_source_epoch; /* no time is later than this; whiteouts have it */
+    int64_t source_epoch_sec;
+    const atomic_bool *cancelled; /* checked for each entry; NULL = never. Code Canceled */
+};
+
+struct tar_diff_result {
+    struct digest digest; /* of the blob */
+    uint64_t size_bytes;
+    struct digest diff_id; /* of the tar in it */
+    uint64_t entries;
+};
+
+/*
+ * Writes the layer that turns the tree at lower_fd (-1 = empty) into that at upper_fd. Both are O_DIRECTORY descriptors,
+ * borrowed, and must not change meanwhile. Deterministic: names in order, PAX only where ustar does not do, no names of
+ * users, times in whole seconds. options NULL = no compression.
+ */
+int tar_diff(int lower_fd, int upper_fd, const struct tar_diff_options *options,
+             compress_sink_fn sink, void *sink_arg, struct tar_diff_result *ret, struct err *err);
