@@ -1,393 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* containerd's filter expressions: parsing and matching. */
 /*
- * containerd's filter expressions (reference 8.4).
+ *   expression = selector { "," selector }                  all of them must match
+ *   selector   = fieldpath [ operator value ]               without operator: the field is present
+ *   fieldpath  = field { "." field }
+ *   field      = run of A-Z a-z 0-9 _  |  quoted
+ *   operator   = run of = ! ~ that is one of == != ~=
+ *   value      = quoted  |  run of visible characters but ","
+ *   quoted     = "…" with escapes; after ~= also /…/ and |…|
  *
- *   expression = selector { "," selector }
- *   selector   = field { "." field } [ operator value ]
- *
- * "~=" is an unanchored search by PCRE2, where containerd uses RE2: the common ground of both is what people write. An
- * expression that RE2 lacks (look-around, back references) works here; one that burns more than MATCH_LIMIT steps does not
- * match, where RE2 would go on in linear time.
+ * White space may stand before a field, an operator and a value, nowhere else.
  */
-#include "filter.h"
+#include "libross/filter/filter.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <ctype.h>
-#include <pcre2.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "libross/base/buf.h"
-#include "utf8.h"
+#include "libross/filter/filter_regex.h"
+#include "libross/filter/filter_rune.h"
 
-#define MATCH_LIMIT 100000 /* steps of one regular expression on one value */
-
-enum filter_op { OP_PRESENT, OP_EQUAL, OP_NOT_EQUAL, OP_MATCHES };
+enum operator{ OP_PRESENT, OP_EQUAL, OP_NOT_EQUAL, OP_MATCHES };
 
 struct selector {
-    struct strv parts;
-    char *rest;
-    enum filter_op op;
-    char *value;
-    pcre2_code *regex; /* OP_MATCHES; NULL when it is no valid expression: matches nothing */
+    struct strv path;
+    bool impossible; /* a name with NUL in it: no object has that field */
+    enum operator op;
+    char *value; /* n_value bytes, NUL possible */
+    size_t n_value;
+    struct filter_regex *regex; /* OP_MATCHES; NULL: matches nothing */
 };
 
-struct alternative {
-    struct selector *items;
+/* All of its selectors must match. */
+struct expression {
+    struct selector *selectors;
     size_t n;
 };
 
 struct filter {
-    bool everything;
-    struct alternative *items;
+    struct expression *expressions; /* one of them must match */
     size_t n;
-    pcre2_match_context *limits;
+    bool all;
 };
 
-/* ---- parsing ---- */
-
-struct scan {
-    const char *text, *p;
+struct parser {
+    const char *start, *p, *end;
+    struct err *err;
 };
 
-static int
-scan_fail(const struct scan *s, const char *what, struct err *err)
-{
-    return err_set(err, CODE_INVALID_ARGUMENT, "filter '%.128s': %s at byte %zu", s->text, what,
-                   (size_t) (s->p - s->text));
-}
-
 static void
-skip_space(struct scan *s)
+selector_done(struct selector *s)
 {
-    while (*s->p && isspace((unsigned char) *s->p))
-        s->p++;
-}
-
-static bool
-is_field_char(char c)
-{
-    return isalnum((unsigned char) c) || c == '_';
-}
-
-static bool
-is_operator_char(char c)
-{
-    return c == '=' || c == '!' || c == '~';
-}
-
-/* n digits of the base at s->p, after the escape letter. -1 when there are fewer. */
-static long
-escape_digits(struct scan *s, int n, int base)
-{
-    char digits[9] = {0};
-    char *end;
-    long v;
-
-    for (int i = 0; i < n; i++) {
-        if (!isxdigit((unsigned char) s->p[i]))
-            return -1;
-        digits[i] = s->p[i];
-    }
-    v = strtol(digits, &end, base);
-    if (*end)
-        return -1;
-    s->p += n;
-    return v;
-}
-
-/* One escape, s->p after the backslash; the result is appended to b. */
-static int
-scan_escape(struct scan *s, char quote, struct buf *b, struct err *err)
-{
-    static const char simple[] = "abfnrtv", meaning[] = "\a\b\f\n\r\t\v";
-    const char *known;
-    char utf8[UTF8_BYTES_MAX], byte;
-    long v;
-
-    known = *s->p ? strchr(simple, *s->p) : NULL;
-    if (known) {
-        s->p++;
-        return buf_append(b, &meaning[known - simple], 1, err);
-    }
-    if (*s->p == '\\' || *s->p == quote)
-        return buf_append(b, s->p++, 1, err);
-    switch (*s->p) {
-    case 'x':
-        s->p++;
-        v = escape_digits(s, 2, 16);
-        byte = (char) v;
-        break;
-    case 'u':
-    case 'U':
-        v = *s->p++ == 'u' ? escape_digits(s, 4, 16) : escape_digits(s, 8, 16);
-        if (v <= 0 || !utf8_is_scalar((uint32_t) v))
-            return scan_fail(s, "invalid escape", err);
-        return buf_append(b, utf8, utf8_encode((uint32_t) v, utf8), err);
-    default:
-        v = *s->p >= '0' && *s->p <= '7' ? escape_digits(s, 3, 8) : -1;
-        byte = (char) v;
-        break;
-    }
-    if (v <= 0 || v > 255)
-        return scan_fail(s, "invalid escape", err);
-    return buf_append(b, &byte, 1, err);
-}
-
-/* A quoted text; s->p is at its opening quote. */
-static int
-scan_quoted(struct scan *s, char **ret, struct err *err)
-{
-    AUTO(buf) b = BUF_INIT(FILTER_SIZE_MAX);
-    char quote = *s->p++;
-    int r;
-
-    while (*s->p != quote) {
-        if (!*s->p || *s->p == '\n')
-            return scan_fail(s, "quote is not closed", err);
-        if (*s->p == '\\') {
-            s->p++;
-            r = scan_escape(s, quote, &b, err);
-        } else
-            r = buf_append(&b, s->p++, 1, err);
-        if (r < 0)
-            return r;
-    }
-    s->p++;
-    *ret = buf_take(&b);
-    return 0;
-}
-
-static int
-scan_field(struct scan *s, struct strv *parts, struct err *err)
-{
-    const char *from;
-    char *quoted = NULL;
-    int r;
-
-    skip_space(s);
-    if (*s->p == '"') {
-        r = scan_quoted(s, &quoted, err);
-        if (r == 0)
-            strv_take(parts, quoted);
-        return r;
-    }
-    if (*s->p == '/' || *s->p == '|')
-        return scan_fail(s, "invalid quote encountered", err);
-    for (from = s->p; is_field_char(*s->p);)
-        s->p++;
-    if (s->p == from)
-        return scan_fail(s, "expected a field", err);
-    strv_add_n(parts, from, (size_t) (s->p - from));
-    return 0;
-}
-
-static int
-scan_operator(struct scan *s, enum filter_op *ret, struct err *err)
-{
-    const char *from = s->p;
-    size_t n;
-
-    while (is_operator_char(*s->p))
-        s->p++;
-    n = (size_t) (s->p - from);
-    if (n == 2 && strncmp(from, "==", 2) == 0)
-        *ret = OP_EQUAL;
-    else if (n == 2 && strncmp(from, "!=", 2) == 0)
-        *ret = OP_NOT_EQUAL;
-    else if (n == 2 && strncmp(from, "~=", 2) == 0)
-        *ret = OP_MATCHES;
-    else {
-        s->p = from;
-        return scan_fail(s, "unsupported operator", err);
-    }
-    return 0;
-}
-
-static int
-scan_value(struct scan *s, enum filter_op op, char **ret, struct err *err)
-{
-    const char *from;
-
-    skip_space(s);
-    if (*s->p == '"' || ((*s->p == '/' || *s->p == '|') && op == OP_MATCHES))
-        return scan_quoted(s, ret, err);
-    if (*s->p == '/' || *s->p == '|')
-        return scan_fail(s, "invalid quote encountered", err);
-    if (!*s->p || *s->p == ',' || *s->p == '.' || is_operator_char(*s->p))
-        return scan_fail(s, "expected a value", err);
-    for (from = s->p; *s->p && *s->p != ',' && (unsigned char) *s->p > ' ' && *s->p != 0x7f;)
-        s->p++;
-    if (s->p == from)
-        return scan_fail(s, "expected a value", err);
-    *ret = xstrndup(from, (size_t) (s->p - from));
-    return 0;
-}
-
-static char *
-join_rest(const struct strv *parts)
-{
-    const struct strv rest = {.items = parts->items + 1, .n = parts->n - 1};
-
-    return strv_join(&rest, ".");
-}
-
-static int
-scan_selector(struct scan *s, struct selector *sel, struct err *err)
-{
-    PCRE2_SIZE at;
-    int r, why;
-
-    do {
-        r = scan_field(s, &sel->parts, err);
-        if (r < 0)
-            return r;
-        skip_space(s);
-    } while (*s->p == '.' && s->p++);
-    sel->rest = join_rest(&sel->parts);
-    if (!is_operator_char(*s->p))
-        return 0;
-    r = scan_operator(s, &sel->op, err);
-    if (r == 0)
-        r = scan_value(s, sel->op, &sel->value, err);
-    if (r < 0)
-        return r;
-    if (sel->op == OP_MATCHES)
-        sel->regex = pcre2_compile((PCRE2_SPTR) sel->value, PCRE2_ZERO_TERMINATED,
-                                   PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_DOLLAR_ENDONLY, &why,
-                                   &at, NULL);
-    return 0;
-}
-
-static int
-scan_alternative(const char *text, struct alternative *alt, struct err *err)
-{
-    struct scan s = {.text = text, .p = text};
-    int r;
-
-    if (strlen(text) > FILTER_SIZE_MAX)
-        return err_set(err, CODE_INVALID_ARGUMENT, "filter is longer than %d bytes",
-                       FILTER_SIZE_MAX);
-    if (!utf8_is_valid(text))
-        return err_set(err, CODE_INVALID_ARGUMENT, "filter is not valid UTF-8");
-    do {
-        alt->items = xreallocarray(alt->items, alt->n + 1, sizeof *alt->items);
-        alt->items[alt->n] = (struct selector){0};
-        r = scan_selector(&s, &alt->items[alt->n++], err);
-        if (r < 0)
-            return r;
-        skip_space(&s);
-    } while (*s.p == ',' && s.p++);
-    return *s.p ? scan_fail(&s, "unexpected input", err) : 0;
-}
-
-int
-filter_parse_all(const struct strv *expressions, struct filter **ret, struct err *err)
-{
-    AUTO_PTR(filter) f = xcalloc(1, sizeof *f);
-    int r;
-
-    if (expressions->n > FILTERS_MAX)
-        return err_set(err, CODE_INVALID_ARGUMENT, "more than %d filters", FILTERS_MAX);
-    f->everything = expressions->n == 0;
-    for (size_t i = 0; i < expressions->n; i++) {
-        if (!*expressions->items[i]) {
-            f->everything = true;
-            continue;
-        }
-        f->items = xreallocarray(f->items, f->n + 1, sizeof *f->items);
-        f->items[f->n] = (struct alternative){0};
-        r = scan_alternative(expressions->items[i], &f->items[f->n++], err);
-        if (r < 0)
-            return r;
-    }
-    f->limits = pcre2_match_context_create(NULL);
-    if (!f->limits)
-        return err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for a filter");
-    (void) pcre2_set_match_limit(f->limits, MATCH_LIMIT);
-    *ret = TAKE(f);
-    return 0;
-}
-
-/* ---- matching ---- */
-
-static bool
-regex_matches(const struct filter *f, const struct selector *sel, const char *value)
-{
-    pcre2_match_data *data;
-    int n;
-
-    if (!sel->regex)
-        return false;
-    data = pcre2_match_data_create(1, NULL);
-    if (!data)
-        return false;
-    n = pcre2_match(sel->regex, (PCRE2_SPTR) value, strlen(value), 0, 0, data, f->limits);
-    pcre2_match_data_free(data);
-    return n >= 0;
-}
-
-static bool
-selector_matches(const struct filter *f, const struct selector *sel, filter_field_fn field,
-                 const void *object)
-{
-    const struct filter_path path = {
-        .parts = (const char *const *) sel->parts.items,
-        .n = sel->parts.n,
-        .rest = sel->rest,
-    };
-    const char *value = field(object, &path);
-
-    switch (sel->op) {
-    case OP_PRESENT:
-        return value != NULL;
-    case OP_EQUAL:
-        return value && strcmp(value, sel->value) == 0;
-    case OP_NOT_EQUAL:
-        return strcmp(value ? value : "", sel->value) != 0;
-    case OP_MATCHES:
-        return regex_matches(f, sel, value ? value : "");
-    }
-    return false;
-}
-
-bool
-filter_match(const struct filter *f, filter_field_fn field, const void *object)
-{
-    size_t k;
-
-    if (f->everything)
-        return true;
-    for (size_t i = 0; i < f->n; i++) {
-        for (k = 0; k < f->items[i].n; k++)
-            if (!selector_matches(f, &f->items[i].items[k], field, object))
-                break;
-        if (k == f->items[i].n)
-            return true;
-    }
-    return false;
-}
-
-const char *
-filter_equals(const struct filter *f, const char *path)
-{
-    if (f->everything || f->n != 1)
-        return NULL;
-    for (size_t k = 0; k < f->items[0].n; k++) {
-        const struct selector *sel = &f->items[0].items[k];
-
-        if (sel->op == OP_EQUAL && sel->parts.n == 1 && strcmp(sel->parts.items[0], path) == 0)
-            return sel->value;
-    }
-    return NULL;
-}
-
-static void
-selector_done(struct selector *sel)
-{
-    strv_done(&sel->parts);
-    free(sel->rest);
-    free(sel->value);
-    pcre2_code_free(sel->regex);
+    strv_done(&s->path);
+    free(s->value);
+    filter_regex_free(s->regex);
 }
 
 void
@@ -396,11 +64,383 @@ filter_free(struct filter *f)
     if (!f)
         return;
     for (size_t i = 0; i < f->n; i++) {
-        for (size_t k = 0; k < f->items[i].n; k++)
-            selector_done(&f->items[i].items[k]);
-        free(f->items[i].items);
+        for (size_t k = 0; k < f->expressions[i].n; k++)
+            selector_done(&f->expressions[i].selectors[k]);
+        free(f->expressions[i].selectors);
     }
-    free(f->items);
-    pcre2_match_context_free(f->limits);
+    free(f->expressions);
     free(f);
+}
+
+static int bad(struct parser *ps, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int
+bad(struct parser *ps, const char *fmt, ...)
+{
+    va_list ap;
+    int r;
+
+    va_start(ap, fmt);
+    r = err_setv(ps->err, CODE_INVALID_ARGUMENT, fmt, ap);
+    va_end(ap);
+    return err_wrap(ps->err, r, "filter '%.128s', at byte %zu", ps->start,
+                    (size_t) (ps->p - ps->start));
+}
+
+static bool
+at_end(const struct parser *ps)
+{
+    return ps->p == ps->end;
+}
+
+static char
+peek(const struct parser *ps)
+{
+    return at_end(ps) ? '\0' : *ps->p;
+}
+
+static void
+skip_space(struct parser *ps)
+{
+    uint32_t c;
+    size_t n;
+
+    while ((n = rune_decode(ps->p, ps->end, &c)) && rune_is_space(c))
+        ps->p += n;
+}
+
+static bool
+is_field_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+static bool
+is_operator_char(char c)
+{
+    return c == '=' || c == '!' || c == '~';
+}
+
+static bool
+is_quote(char c)
+{
+    return c == '"' || c == '/' || c == '|';
+}
+
+/* Up to n digits of the base into *ret; the number read. */
+static size_t
+read_digits(struct parser *ps, size_t n, uint32_t base, uint32_t *ret)
+{
+    uint32_t digit;
+    size_t i;
+    char c;
+
+    *ret = 0;
+    for (i = 0; i < n && !at_end(ps); i++, ps->p++) {
+        c = *ps->p;
+        digit = c >= '0' && c <= '9'   ? (uint32_t) (c - '0')
+                : c >= 'a' && c <= 'f' ? (uint32_t) (c - 'a' + 10)
+                : c >= 'A' && c <= 'F' ? (uint32_t) (c - 'A' + 10)
+                                       : 16;
+        if (digit >= base)
+            break;
+        *ret = *ret * base + digit;
+    }
+    return i;
+}
+
+/* After a backslash: \ooo and \xhh are bytes, \u and \U characters. */
+static int
+parse_escape(struct parser *ps, char quote, struct buf *to)
+{
+    static const char from[] = "abfnrtv\\", into[] = "\a\b\f\n\r\t\v\\";
+    char c = peek(ps), utf8[RUNE_BYTES_MAX];
+    const char *at = c ? strchr(from, c) : NULL;
+    uint32_t value;
+    size_t n;
+
+    if (c && c == quote) {
+        ps->p++;
+        return buf_append(to, &c, 1, ps->err);
+    }
+    if (at) {
+        ps->p++;
+        return buf_append(to, &into[at - from], 1, ps->err);
+    }
+    if (c >= '0' && c <= '7') {
+        if (read_digits(ps, 3, 8, &value) != 3 || value > 255)
+            return bad(ps, "illegal escape sequence");
+        c = (char) value;
+        return buf_append(to, &c, 1, ps->err);
+    }
+    n = c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0;
+    if (!n)
+        return bad(ps, "illegal escape sequence");
+    ps->p++;
+    if (read_digits(ps, n, 16, &value) != n)
+        return bad(ps, "illegal escape sequence");
+    if (n == 2) {
+        c = (char) value;
+        return buf_append(to, &c, 1, ps->err);
+    }
+    if (value > RUNE_MAX)
+        return bad(ps, "illegal escape sequence");
+    return buf_append(to, utf8, rune_encode(value, utf8), ps->err);
+}
+
+/* The bytes between two quotes, escapes resolved. malloc'ed, *ret_n bytes and a NUL. */
+static int
+parse_quoted(struct parser *ps, bool any_quote, char **ret, size_t *ret_n)
+{
+    AUTO(buf) text = BUF_INIT(FILTER_SIZE_MAX);
+    char quote = *ps->p;
+    uint32_t c;
+    size_t n;
+    int r;
+
+    if (!any_quote && quote != '"')
+        return bad(ps, "invalid quote encountered");
+    for (ps->p++; peek(ps) != quote;) {
+        if (at_end(ps) || *ps->p == '\n')
+            return bad(ps, "quoted literal not terminated");
+        n = rune_decode(ps->p, ps->end, &c);
+        if (!n || c == 0)
+            return bad(ps, "not UTF-8");
+        if (c == '\\') {
+            ps->p++;
+            r = parse_escape(ps, quote, &text);
+        } else {
+            r = buf_append(&text, ps->p, n, ps->err);
+            ps->p += n;
+        }
+        if (r < 0)
+            return r;
+    }
+    ps->p++;
+    *ret_n = text.len;
+    *ret = buf_take(&text);
+    return 0;
+}
+
+static int
+parse_field(struct parser *ps, struct selector *s)
+{
+    const char *from;
+    char *name;
+    size_t n;
+    int r;
+
+    skip_space(ps);
+    if (is_quote(peek(ps))) {
+        r = parse_quoted(ps, false, &name, &n);
+        if (r < 0)
+            return r;
+        s->impossible |= strlen(name) != n;
+        strv_take(&s->path, name);
+        return 0;
+    }
+    for (from = ps->p; is_field_char(peek(ps));)
+        ps->p++;
+    if (ps->p == from)
+        return bad(ps, "expected field or quoted");
+    strv_add_n(&s->path, from, (size_t) (ps->p - from));
+    return 0;
+}
+
+static int
+parse_operator(struct parser *ps, enum operator* ret)
+{
+    static const struct {
+        const char *text;
+        enum operator op;
+    } rows[] = {{"==", OP_EQUAL}, {"!=", OP_NOT_EQUAL}, {"~=", OP_MATCHES}};
+    const char *from;
+
+    skip_space(ps);
+    for (from = ps->p; is_operator_char(peek(ps));)
+        ps->p++;
+    if (ps->p == from)
+        return bad(ps, "expected an operator");
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (ps->p - from == 2 && memcmp(rows[i].text, from, 2) == 0) {
+            *ret = rows[i].op;
+            return 0;
+        }
+    return bad(ps, "unsupported operator '%.*s'", (int) (ps->p - from), from);
+}
+
+static int
+parse_value(struct parser *ps, struct selector *s)
+{
+    const char *from;
+    uint32_t c;
+    size_t n;
+
+    skip_space(ps);
+    if (is_quote(peek(ps)))
+        return parse_quoted(ps, s->op == OP_MATCHES, &s->value, &s->n_value);
+    n = rune_decode(ps->p, ps->end, &c);
+    if (!at_end(ps) && (!n || c == 0))
+        return bad(ps, "not UTF-8");
+    if (at_end(ps) || strchr(",.=!~", *ps->p))
+        return bad(ps, "expected value or quoted");
+    /* the first character may be any, even one that could not follow */
+    for (from = ps->p; n; n = rune_decode(ps->p, ps->end, &c)) {
+        if (ps->p != from && (c == ',' || !rune_is_graphic(c)))
+            break;
+        ps->p += n;
+    }
+    s->n_value = (size_t) (ps->p - from);
+    s->value = xstrndup(from, s->n_value);
+    return 0;
+}
+
+static int
+parse_selector(struct parser *ps, struct selector *s)
+{
+    int r;
+
+    do {
+        r = parse_field(ps, s);
+        if (r < 0)
+            return r;
+    } while (peek(ps) == '.' && ps->p++);
+    if (at_end(ps) || *ps->p == ',') {
+        s->op = OP_PRESENT;
+        return 0;
+    }
+    r = parse_operator(ps, &s->op);
+    if (r < 0)
+        return r;
+    r = parse_value(ps, s);
+    if (r < 0)
+        return r;
+    if (s->op == OP_MATCHES)
+        s->regex = filter_regex_new(s->value, s->n_value);
+    return 0;
+}
+
+static int
+parse_expression(struct parser *ps, struct expression *e)
+{
+    int r;
+
+    for (;;) {
+        e->selectors = xreallocarray(e->selectors, e->n + 1, sizeof *e->selectors);
+        e->selectors[e->n] = (struct selector){0};
+        r = parse_selector(ps, &e->selectors[e->n++]);
+        if (r < 0)
+            return r;
+        if (at_end(ps))
+            return 0;
+        if (*ps->p != ',')
+            return bad(ps, "unexpected input");
+        ps->p++;
+    }
+}
+
+int
+filter_parse_all(const struct strv *expressions, struct filter **ret, struct err *err)
+{
+    AUTO_PTR(filter) f = xcalloc(1, sizeof *f);
+    struct parser ps;
+    size_t n;
+    int r;
+
+    if (expressions->n > FILTERS_MAX)
+        return err_set(err, CODE_INVALID_ARGUMENT, "%zu filters, more than %d", expressions->n,
+                       FILTERS_MAX);
+    f->all = expressions->n == 0;
+    f->expressions = xcalloc(expressions->n + 1, sizeof *f->expressions);
+    for (size_t i = 0; i < expressions->n; i++) {
+        n = strlen(expressions->items[i]);
+        if (n > FILTER_SIZE_MAX)
+            return err_set(err, CODE_INVALID_ARGUMENT, "a filter of %zu bytes, more than %d", n,
+                           FILTER_SIZE_MAX);
+        f->all |= n == 0;
+        if (!n)
+            continue;
+        ps = (struct parser){
+            .start = expressions->items[i],
+            .p = expressions->items[i],
+            .end = expressions->items[i] + n,
+            .err = err,
+        };
+        r = parse_expression(&ps, &f->expressions[f->n++]);
+        if (r < 0)
+            return r;
+    }
+    *ret = TAKE(f);
+    return 0;
+}
+
+static bool
+selector_match(const struct selector *s, filter_field_fn field, void *obj)
+{
+    const char *value = NULL;
+    bool present = false;
+
+    if (!s->impossible)
+        value = field(obj, (const char *const *) s->path.items, s->path.n, &present);
+    if (!present || !value)
+        value = "";
+    switch (s->op) {
+    case OP_PRESENT:
+        return present;
+    case OP_EQUAL:
+        return present && strlen(value) == s->n_value && memcmp(value, s->value, s->n_value) == 0;
+    case OP_NOT_EQUAL:
+        return strlen(value) != s->n_value || memcmp(value, s->value, s->n_value) != 0;
+    case OP_MATCHES:
+        return s->regex && filter_regex_match(s->regex, value);
+    }
+    return false;
+}
+
+static bool
+expression_match(const struct expression *e, filter_field_fn field, void *obj)
+{
+    for (size_t i = 0; i < e->n; i++)
+        if (!selector_match(&e->selectors[i], field, obj))
+            return false;
+    return true;
+}
+
+bool
+filter_match(const struct filter *f, filter_field_fn field, void *obj)
+{
+    if (f->all)
+        return true;
+    for (size_t i = 0; i < f->n; i++)
+        if (expression_match(&f->expressions[i], field, obj))
+            return true;
+    return false;
+}
+
+bool
+filter_is_all(const struct filter *f)
+{
+    return f->all;
+}
+
+const char *
+filter_label(const struct labels *l, const char *const *path, size_t n, bool *ret_present)
+{
+    char key[LABEL_SIZE_MAX + 1];
+    const char *value;
+    size_t len = 0, part;
+
+    *ret_present = false;
+    for (size_t i = 0; i < n; i++) {
+        part = strlen(path[i]);
+        if (len + part + 1 > LABEL_SIZE_MAX)
+            return NULL;
+        if (i)
+            key[len++] = '.';
+        memcpy(key + len, path[i], part);
+        len += part;
+    }
+    key[len] = '\0';
+    value = labels_find(l, key);
+    *ret_present = value != NULL;
+    return value;
 }

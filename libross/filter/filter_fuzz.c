@@ -1,27 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes as a filter expression: parsed or refused, and matched without harm. */
-#include <stdint.h>
-#include <string.h>
+/* Expressions, one a line, against an object. */
+#include "libross/filter/filter.h"
 
-#include "filter.h"
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *
-echo_field(const void *object, const struct filter_path *path)
+field(void *obj, const char *const *path, size_t n, bool *ret_present)
 {
-    (void) object;
-    return path->n % 2 ? path->parts[0] : NULL;
+    if (strcmp(path[0], "labels") == 0)
+        return filter_label(obj, path + 1, n - 1, ret_present);
+    *ret_present = strcmp(path[0], "name") == 0;
+    return "registry.example/a/b:latest gr\xc3\xbcn \xff "
+           "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab";
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    AUTO(strv) v = {0};
+    auto_free char *text = xstrndup(size ? (const char *) data : "", size);
+    AUTO(strv) expressions = strv_split(text, '\n');
     AUTO_PTR(filter) f = NULL;
+    AUTO(labels) l = {0};
+    struct err err = {0};
+    int r;
 
-    strv_add_n(&v, (const char *) data, size);
-    if (filter_parse_all(&v, &f, NULL) == 0)
-        (void) filter_match(f, echo_field, NULL);
+    labels_set(&l, "a.b", "x");
+    labels_set(&l, "containerd.io/gc.root", "1");
+    r = filter_parse_all(&expressions, &f, &err);
+    if (r < 0 && r != -CODE_INVALID_ARGUMENT)
+        abort();
+    if (r == 0 && filter_is_all(f) && !filter_match(f, field, &l))
+        abort();
+    if (r == 0)
+        (void) filter_match(f, field, &l);
     return 0;
 }
