@@ -8,6 +8,22 @@
 #include "libross/base/mem.h"
 #include "libross/base/test.h"
 
+/* Sanitizers end the program when a size is beyond all reason; here NULL is what is tested. */
+const char *__asan_default_options(void);
+const char *__tsan_default_options(void);
+
+const char *
+__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
+const char *
+__tsan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
 static void
 pieces_are_aligned_and_do_not_overlap(void **state)
 {

@@ -42,7 +42,10 @@ int fd_read_to_buf(int fd, struct buf *b, struct err *err);
  */
 int fd_read_file_at(int dir_fd, const char *name, size_t size_max, char **ret, size_t *ret_len,
                     struct err *err);
-/* Replaces `name` with n bytes: temporary file beside it, mode, rename. Not synced (see tmpfile.h for durable files). */
+/*
+ * Replaces `name` with n bytes: temporary file beside it, mode, rename. Not synced (see tmpfile.h for durable
+ * files).
+ */
 int fd_write_file_at(int dir_fd, const char *name, const void *p, size_t n, mode_t mode,
                      struct err *err);
 int fd_set_nonblock(int fd); /* 0, or -1 with errno */

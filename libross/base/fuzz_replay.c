@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* main() of a fuzzer built without libFuzzer: feeds it every file of its corpus once, then a few broken variants of each. */
+/*
+ * main() of a fuzzer built without libFuzzer: feeds it every file of its corpus once, then a few broken variants
+ * of each.
+ */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdint.h>

@@ -38,7 +38,10 @@ struct log_kv {
 int log_level_parse(const char *s, enum log_level *ret, struct err *err);
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
-/* Name in front of each line ("ross-contentd"); borrowed for ever. Also reads ROSS_TRACE (comma list of areas, "all"). */
+/*
+ * Name in front of each line ("ross-contentd"); borrowed for ever. Also reads ROSS_TRACE (comma list of areas,
+ * "all").
+ */
 void log_init(const char *program);
 /* Where lines go; stderr at first; -1 drops them. The fd is borrowed. */
 void log_set_fd(int fd);

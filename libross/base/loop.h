@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One epoll loop: fds, timers, signals, child exits by pidfd. For single-threaded programs (the shim, the CLI's waits). */
+/*
+ * One epoll loop: fds, timers, signals, child exits by pidfd. For single-threaded programs (the shim, the CLI's
+ * waits).
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -39,7 +42,10 @@ int loop_signal_add(struct loop *l, int signo, loop_signal_fn fn, void *arg, str
 /* fn runs at the next turn of the loop, once, in order of posting. */
 void loop_post(struct loop *l, void (*fn)(void *arg), void *arg);
 
-/* Until loop_quit(), which ends the turn it is called in or, when no turn runs, the next run at once: returns its code. */
+/*
+ * Until loop_quit(), which ends the turn it is called in or, when no turn runs, the next run at once: returns its
+ * code.
+ */
 int loop_run(struct loop *l);
 /* One turn; timeout_ms -1 waits for ever. */
 void loop_turn(struct loop *l, int timeout_ms);

@@ -73,7 +73,10 @@ open_beneath(int dir_fd, const char *name, uint64_t flags)
     return (int) fd;
 }
 
-/* Only the part of `name` behind the last slash may not be a mount point or symlink; what leads there is the caller's. */
+/*
+ * Only the part of `name` behind the last slash may not be a mount point or symlink; what leads there is the
+ * caller's.
+ */
 static int
 open_parent(int dir_fd, const char *name, const char **ret_last)
 {

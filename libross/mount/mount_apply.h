@@ -19,8 +19,9 @@ struct mount_apply_options {
  * inside `target` (symlinks and ".." cannot leave it) and must exist. When one fails, those before are taken off
  * again. Options: mount_opts.h; any number of overlay layers up to the kernel's 500. May be called by several threads.
  *
- * InvalidArgument for options that make no sense, ResourceExhausted when no loop device is free, FailedPrecondition when a
- * source or sub-path does not exist, else as err_sys with the kernel's own words where it has some.
+ * InvalidArgument for options that make no sense, ResourceExhausted when no loop device is free,
+ * FailedPrecondition when a source or sub-path does not exist, else as err_sys with the kernel's own words where
+ * it has some.
  */
 int mount_apply(const struct mount_list *l, const char *target,
                 const struct mount_apply_options *options, struct err *err);

@@ -15,8 +15,8 @@ struct idmap_range {
 };
 
 /*
- * The words of an fstab in any order, the last of two opposites wins. Propagation words (rprivate, shared …) are applied
- * to the new mount; "defaults" and "" mean nothing; what is no known word is data for the filesystem.
+ * The words of an fstab in any order, the last of two opposites wins. Propagation words (rprivate, shared …) are
+ * applied to the new mount; "defaults" and "" mean nothing; what is no known word is data for the filesystem.
  */
 struct mount_opts {
     unsigned long flags;         /* MS_… of mount(2), without propagation */
@@ -30,10 +30,16 @@ struct mount_opts {
 int mount_opts_parse(const struct strv *options, struct mount_opts *ret, struct err *err);
 void mount_opts_done(struct mount_opts *o);
 
-/* The MOUNT_ATTR_… bits that `flags` ask of a mount (mount_setattr(2)); what of them shall be cleared first in *ret_clear. */
+/*
+ * The MOUNT_ATTR_… bits that `flags` ask of a mount (mount_setattr(2)); what of them shall be cleared first in
+ * *ret_clear.
+ */
 uint64_t mount_opts_attrs(unsigned long flags, uint64_t *ret_clear);
 
-/* "C:H:S[,C:H:S…]" into ret[0..*ret_n). InvalidArgument when malformed, empty, overlapping the 32-bit end or too long a list. */
+/*
+ * "C:H:S[,C:H:S…]" into ret[0..*ret_n). InvalidArgument when malformed, empty, overlapping the 32-bit end or too
+ * long a list.
+ */
 int idmap_parse(const char *text, struct idmap_range ret[static IDMAP_RANGES_MAX], size_t *ret_n,
                 struct err *err);
 

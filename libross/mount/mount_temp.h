@@ -11,9 +11,10 @@ struct mount_temp;
 #define MOUNT_TEMP_TEMPLATE "/tmp/" MOUNT_TEMP_PREFIX "XXXXXX"
 
 /*
- * One mount without sub-path (what a snapshotter answers) never enters the tree: it stays detached (fsmount, open_tree).
- * Other lists, and what only mount(2) can do, are mounted on a fresh directory TMP_DIR/ross-mount-XXXXXX, cloned from
- * there into a detached tree, and taken off at once; a kill in between leaves that directory to mount_temp_collect().
+ * One mount without sub-path (what a snapshotter answers) never enters the tree: it stays detached (fsmount,
+ * open_tree). Other lists, and what only mount(2) can do, are mounted on a fresh directory
+ * TMP_DIR/ross-mount-XXXXXX, cloned from there into a detached tree, and taken off at once; a kill in between
+ * leaves that directory to mount_temp_collect().
  *   tmp_dir   existing directory for that case; NULL is "/tmp"
  */
 int mount_temp_open(const struct mount_list *l, const char *tmp_dir,

@@ -25,7 +25,10 @@ struct mountinfo {
 /* Parses one line without its newline, in place. InvalidArgument when it is no such line. Pure. */
 int mountinfo_parse_line(char *line, struct mountinfo *ret, struct err *err);
 
-/* Calls fn for every mount that this process sees, in the kernel's order; stops when it returns non-zero, returns that. */
+/*
+ * Calls fn for every mount that this process sees, in the kernel's order; stops when it returns non-zero, returns
+ * that.
+ */
 int mountinfo_each(int (*fn)(const struct mountinfo *m, void *arg), void *arg, struct err *err);
 
 /*
