@@ -132,6 +132,7 @@ toy_count(struct rpc_call *call, void *impl, const void *request, void *reply, s
     for (int64_t i = 0; !r && (in->number < 0 || i < in->number); i++) {
         word.number = i;
         r = rpc_send(call, &word, err);
+        counter_add(t, &t->n_sent, 1);
     }
     if (!r && !strcmp(in->text, "fail"))
         r = err_set(err, CODE_DATA_LOSS, "failed at the end");

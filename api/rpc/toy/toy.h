@@ -26,6 +26,7 @@ struct toy {
     int n_running;   /* handlers inside Count, Sum, Chat and "spin" */
     int n_ended;     /* of those, how many have returned */
     int last_r;      /* what the last of them returned */
+    int n_sent;      /* words sent by Count */
     /* When set: how toy_finish_all gets to the thread where calls must be finished. */
     void (*run)(void *run_arg, void (*fn)(void *arg), void *arg);
     void *run_arg;
