@@ -132,15 +132,14 @@ struct info_object {
 };
 
 static const char *
-info_field(const void *object, const struct filter_path *path)
+info_field(void *obj, const char *const *path, size_t n, bool *ret_present)
 {
-    const struct info_object *o = object;
+    const struct info_object *o = obj;
 
-    if (path->n == 1 && !strcmp(path->parts[0], "digest"))
-        return o->digest;
-    if (path->n > 1 && !strcmp(path->parts[0], "labels"))
-        return labels_find(&o->info->labels, path->rest);
-    return NULL;
+    *ret_present = n == 1 && !strcmp(path[0], "digest");
+    if (n > 1 && !strcmp(path[0], "labels"))
+        return filter_label(&o->info->labels, path + 1, n - 1, ret_present);
+    return o->digest;
 }
 
 static int
@@ -299,11 +298,12 @@ local_status(struct content *c, const struct call_ctx *ctx, const char *ref,
 }
 
 static const char *
-status_field(const void *object, const struct filter_path *path)
+status_field(void *obj, const char *const *path, size_t n, bool *ret_present)
 {
-    const struct ingest_status *s = object;
+    const struct ingest_status *s = obj;
 
-    return path->n == 1 && !strcmp(path->parts[0], "ref") ? s->ref : NULL;
+    *ret_present = n == 1 && !strcmp(path[0], "ref");
+    return s->ref;
 }
 
 static int
@@ -323,7 +323,7 @@ struct status_listing {
 };
 
 static int
-give_status(const struct status_listing *o, const struct ingest_status *s)
+give_status(const struct status_listing *o, struct ingest_status *s)
 {
     return filter_match(o->filter, status_field, s) ? o->fn(s, o->arg) : 0;
 }
