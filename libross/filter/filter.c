@@ -26,6 +26,7 @@ enum operator{ OP_PRESENT, OP_EQUAL, OP_NOT_EQUAL, OP_MATCHES };
 
 struct selector {
     struct strv path;
+    char *rest;      /* path[1…] joined */
     bool impossible; /* a name with NUL in it: no object has that field */
     enum operator op;
     char *value; /* n_value bytes, NUL possible */
@@ -54,6 +55,7 @@ static void
 selector_done(struct selector *s)
 {
     strv_done(&s->path);
+    free(s->rest);
     free(s->value);
     filter_regex_free(s->regex);
 }
@@ -304,6 +306,7 @@ parse_selector(struct parser *ps, struct selector *s)
         if (r < 0)
             return r;
     } while (peek(ps) == '.' && ps->p++);
+    s->rest = strv_join(&(struct strv){.items = s->path.items + 1, .n = s->path.n - 1}, ".");
     if (at_end(ps) || *ps->p == ',') {
         s->op = OP_PRESENT;
         return 0;
@@ -374,14 +377,17 @@ filter_parse_all(const struct strv *expressions, struct filter **ret, struct err
 }
 
 static bool
-selector_match(const struct selector *s, filter_field_fn field, void *obj)
+selector_match(const struct selector *s, filter_field_fn field, const void *object)
 {
-    const char *value = NULL;
-    bool present = false;
+    const struct filter_path path = {
+        .parts = (const char *const *) s->path.items,
+        .n = s->path.n,
+        .rest = s->rest,
+    };
+    const char *value = s->impossible ? NULL : field(object, &path);
+    bool present = value != NULL;
 
-    if (!s->impossible)
-        value = field(obj, (const char *const *) s->path.items, s->path.n, &present);
-    if (!present || !value)
+    if (!present)
         value = "";
     switch (s->op) {
     case OP_PRESENT:
@@ -397,21 +403,21 @@ selector_match(const struct selector *s, filter_field_fn field, void *obj)
 }
 
 static bool
-expression_match(const struct expression *e, filter_field_fn field, void *obj)
+expression_match(const struct expression *e, filter_field_fn field, const void *object)
 {
     for (size_t i = 0; i < e->n; i++)
-        if (!selector_match(&e->selectors[i], field, obj))
+        if (!selector_match(&e->selectors[i], field, object))
             return false;
     return true;
 }
 
 bool
-filter_match(const struct filter *f, filter_field_fn field, void *obj)
+filter_match(const struct filter *f, filter_field_fn field, const void *object)
 {
     if (f->all)
         return true;
     for (size_t i = 0; i < f->n; i++)
-        if (expression_match(&f->expressions[i], field, obj))
+        if (expression_match(&f->expressions[i], field, object))
             return true;
     return false;
 }
@@ -423,24 +429,17 @@ filter_is_all(const struct filter *f)
 }
 
 const char *
-filter_label(const struct labels *l, const char *const *path, size_t n, bool *ret_present)
+filter_equals(const struct filter *f, const char *field)
 {
-    char key[LABEL_SIZE_MAX + 1];
-    const char *value;
-    size_t len = 0, part;
+    const struct selector *sel;
 
-    *ret_present = false;
-    for (size_t i = 0; i < n; i++) {
-        part = strlen(path[i]);
-        if (len + part + 1 > LABEL_SIZE_MAX)
-            return NULL;
-        if (i)
-            key[len++] = '.';
-        memcpy(key + len, path[i], part);
-        len += part;
+    if (f->all || f->n != 1)
+        return NULL;
+    for (size_t i = 0; i < f->expressions[0].n; i++) {
+        sel = &f->expressions[0].selectors[i];
+        if (sel->op == OP_EQUAL && sel->path.n == 1 && !sel->impossible &&
+            strcmp(sel->path.items[0], field) == 0 && strlen(sel->value) == sel->n_value)
+            return sel->value;
     }
-    key[len] = '\0';
-    value = labels_find(l, key);
-    *ret_present = value != NULL;
-    return value;
+    return NULL;
 }

@@ -13,7 +13,6 @@
 #include <stddef.h>
 
 #include "libross/base/err.h"
-#include "libross/base/labels.h"
 #include "libross/base/strv.h"
 
 #define FILTER_SIZE_MAX  (64 * 1024) /* bytes of one expression */
@@ -23,21 +22,26 @@
 /* Belongs to one thread at a time. */
 struct filter;
 
-/*
- * The value of a field of an object: path is n >= 1 names ("labels", "a", "b" for labels.a.b). Absent: *ret_present false, the
- * result does not matter. The value is borrowed until the next call.
- */
-typedef const char *(*filter_field_fn)(void *obj, const char *const *path, size_t n,
-                                       bool *ret_present);
+/* A field path: labels.a.b is parts {labels, a, b}, rest "a.b". */
+struct filter_path {
+    const char *const *parts;
+    size_t n;         /* at least 1 */
+    const char *rest; /* parts[1…] joined with dots, "" when n is 1: the key of labels.KEY */
+};
+
+/* The object's value at the path, NULL when it has none (unknown paths included). Borrowed for the match. */
+typedef const char *(*filter_field_fn)(const void *object, const struct filter_path *path);
 
 /* Matches when one of the expressions does; no expression, or an empty one, matches all. InvalidArgument. */
 int filter_parse_all(const struct strv *expressions, struct filter **ret, struct err *err);
-bool filter_match(const struct filter *f, filter_field_fn field, void *obj);
+bool filter_match(const struct filter *f, filter_field_fn field, const void *object);
 /* True when it matches whatever the object is: a list needs not look. */
 bool filter_is_all(const struct filter *f);
 void filter_free(struct filter *f); /* NULL is fine */
 DEFINE_AUTO_PTR(filter)
 
-/* For adaptors: the label whose key is path[0] "." path[1] "." … */
-const char *filter_label(const struct labels *l, const char *const *path, size_t n,
-                         bool *ret_present);
+/*
+ * The value that the filter demands of a field ("parent==p", "parent==p,kind==active"), so that a store can look it up instead
+ * of walking; NULL when it demands none. Only a single expression is understood.
+ */
+const char *filter_equals(const struct filter *f, const char *field);

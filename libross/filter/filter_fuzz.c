@@ -6,14 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libross/base/labels.h"
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *
-field(void *obj, const char *const *path, size_t n, bool *ret_present)
+field(const void *object, const struct filter_path *path)
 {
-    if (strcmp(path[0], "labels") == 0)
-        return filter_label(obj, path + 1, n - 1, ret_present);
-    *ret_present = strcmp(path[0], "name") == 0;
+    if (strcmp(path->parts[0], "labels") == 0)
+        return labels_find(object, path->rest);
+    if (strcmp(path->parts[0], "name") != 0)
+        return NULL;
     return "registry.example/a/b:latest gr\xc3\xbcn \xff "
            "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab";
 }

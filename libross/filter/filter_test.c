@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "libross/base/labels.h"
 #include "libross/base/test.h"
 
 struct object {
@@ -12,18 +13,18 @@ struct object {
 };
 
 static const char *
-field(void *obj, const char *const *path, size_t n, bool *ret_present)
+field(const void *of, const struct filter_path *path)
 {
-    struct object *o = obj;
+    const struct object *o = of;
 
-    if (strcmp(path[0], "labels") == 0)
-        return filter_label(&o->labels, path + 1, n - 1, ret_present);
-    *ret_present = n == 1;
-    if (strcmp(path[0], "name") == 0)
+    if (strcmp(path->parts[0], "labels") == 0)
+        return path->n > 1 ? labels_find(&o->labels, path->rest) : NULL;
+    if (path->n != 1)
+        return NULL;
+    if (strcmp(path->parts[0], "name") == 0)
         return o->name;
-    if (strcmp(path[0], "kind") == 0)
+    if (strcmp(path->parts[0], "kind") == 0)
         return o->kind;
-    *ret_present = false;
     return NULL;
 }
 
@@ -273,17 +274,17 @@ hostile_expressions_end_soon(void **state)
 }
 
 static void
-labels_longer_than_any_are_absent(void **state)
+tells_a_store_what_to_look_up(void **state)
 {
-    char part[LABEL_SIZE_MAX];
-    const char *path[] = {part, part};
-    bool present = true;
+    AUTO_PTR(filter) f = NULL;
+    AUTO(strv) list = {0};
+    struct err err = {0};
 
     (void) state;
-    memset(part, 'a', sizeof part - 1);
-    part[sizeof part - 1] = '\0';
-    (void) filter_label(&object.labels, path, 2, &present);
-    assert_false(present);
+    strv_add(&list, "labels.x==y,parent==p");
+    assert_ok(filter_parse_all(&list, &f, &err), &err);
+    assert_string_equal(filter_equals(f, "parent"), "p");
+    assert_null(filter_equals(f, "name"));
 }
 
 int
@@ -294,7 +295,7 @@ main(void)
         cmocka_unit_test(several_expressions_are_alternatives),
         cmocka_unit_test(malformed_expressions_are_invalid),
         cmocka_unit_test(hostile_expressions_end_soon),
-        cmocka_unit_test(labels_longer_than_any_are_absent),
+        cmocka_unit_test(tells_a_store_what_to_look_up),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
