@@ -132,6 +132,7 @@ struct client_reader {
     char *ns;
     struct digest digest;
     struct rpc_stream *stream;
+    int64_t ends_at;    /* of the blob: where the stream ends */
     int64_t at;         /* of the blob: where the next byte of the stream belongs */
     int64_t last_end;   /* where the last read ended, -1 = none yet */
     struct arena arena; /* the message that `rest` points into */
@@ -171,6 +172,7 @@ start_stream(struct client_reader *r, int64_t offset, int64_t size, struct err *
     if (ret == 0)
         ret = rpc_stream_close_send(r->stream, err);
     r->at = offset;
+    r->ends_at = size ? offset + size : r->base.size_bytes;
     return ret;
 }
 
@@ -203,7 +205,7 @@ client_pread(struct content_reader *cr, void *p, size_t n, int64_t offset, struc
         return err_set(err, CODE_INVALID_ARGUMENT, "offset %lld is negative", (long long) offset);
     if (n == 0 || offset >= cr->size_bytes)
         return 0;
-    if (!r->stream || r->at != offset)
+    if (!r->stream || r->at != offset || r->at >= r->ends_at)
         ret = start_stream(r, offset, offset == r->last_end ? 0 : (int64_t) n, err);
     while (ret >= 0 && got < n && (ret = fill(r, err)) > 0) {
         size_t take = r->n_rest < n - got ? r->n_rest : n - got;

@@ -200,20 +200,18 @@ container_store_get(struct db *db, const char *ns, const char *id, struct contai
 /* ---- list ---- */
 
 static const char *
-container_field(void *obj, const char *const *path, size_t n, bool *ret_present)
+container_field(const void *object, const struct filter_path *path)
 {
-    const struct container *c = obj;
+    const struct container *c = object;
 
-    if (n > 1 && !strcmp(path[0], "labels"))
-        return filter_label(&c->labels, path + 1, n - 1, ret_present);
-    *ret_present = true;
-    if (n == 1 && !strcmp(path[0], "id"))
+    if (path->n == 1 && !strcmp(path->parts[0], "id"))
         return c->id;
-    if (n == 1 && !strcmp(path[0], "image"))
+    if (path->n == 1 && !strcmp(path->parts[0], "image"))
         return c->image;
-    if (n == 2 && !strcmp(path[0], "runtime") && !strcmp(path[1], "name"))
+    if (path->n == 2 && !strcmp(path->parts[0], "runtime") && !strcmp(path->parts[1], "name"))
         return c->runtime_name;
-    *ret_present = false;
+    if (path->n > 1 && !strcmp(path->parts[0], "labels"))
+        return labels_find(&c->labels, path->rest);
     return NULL;
 }
 

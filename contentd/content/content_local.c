@@ -132,14 +132,15 @@ struct info_object {
 };
 
 static const char *
-info_field(void *obj, const char *const *path, size_t n, bool *ret_present)
+info_field(const void *object, const struct filter_path *path)
 {
-    const struct info_object *o = obj;
+    const struct info_object *o = object;
 
-    *ret_present = n == 1 && !strcmp(path[0], "digest");
-    if (n > 1 && !strcmp(path[0], "labels"))
-        return filter_label(&o->info->labels, path + 1, n - 1, ret_present);
-    return o->digest;
+    if (path->n == 1 && !strcmp(path->parts[0], "digest"))
+        return o->digest;
+    if (path->n > 1 && !strcmp(path->parts[0], "labels"))
+        return labels_find(&o->info->labels, path->rest);
+    return NULL;
 }
 
 static int
@@ -298,12 +299,11 @@ local_status(struct content *c, const struct call_ctx *ctx, const char *ref,
 }
 
 static const char *
-status_field(void *obj, const char *const *path, size_t n, bool *ret_present)
+status_field(const void *object, const struct filter_path *path)
 {
-    const struct ingest_status *s = obj;
+    const struct ingest_status *s = object;
 
-    *ret_present = n == 1 && !strcmp(path[0], "ref");
-    return s->ref;
+    return path->n == 1 && !strcmp(path->parts[0], "ref") ? s->ref : NULL;
 }
 
 static int
@@ -323,7 +323,7 @@ struct status_listing {
 };
 
 static int
-give_status(const struct status_listing *o, struct ingest_status *s)
+give_status(const struct status_listing *o, const struct ingest_status *s)
 {
     return filter_match(o->filter, status_field, s) ? o->fn(s, o->arg) : 0;
 }

@@ -106,10 +106,15 @@ static int
 was_clean(struct db_txn *t, bool *ret, struct err *err)
 {
     auto_free char *value = NULL;
-    int r = contentd_db_meta_get(t, "clean", &value, err);
+    struct err e = {0};
+    int r = contentd_db_meta_get(t, "clean", &value, &e);
 
     *ret = r == 0 && !strcmp(value, "1");
-    return r == -CODE_NOT_FOUND ? 0 : r;
+    if (r == -CODE_NOT_FOUND)
+        return 0;
+    if (r < 0 && err)
+        *err = e;
+    return r;
 }
 
 static int

@@ -99,29 +99,23 @@ image_store_get(struct db *db, const char *ns, const char *name, struct image *r
     return r < 0 ? r : get(&t, ns, name, ret, err);
 }
 
-struct image_object {
-    struct image *image;
-    char digest[DIGEST_STR_MAX]; /* shown only when it is asked for */
-};
-
 static const char *
-image_field(void *obj, const char *const *path, size_t n, bool *ret_present)
+image_field(const void *object, const struct filter_path *path)
 {
-    struct image_object *o = obj;
+    static _Thread_local char digest[DIGEST_STR_MAX];
+    const struct image *i = object;
 
-    if (n > 1 && !strcmp(path[0], "labels"))
-        return filter_label(&o->image->labels, path + 1, n - 1, ret_present);
-    if (n > 1 && !strcmp(path[0], "annotations"))
-        return filter_label(&o->image->target.annotations, path + 1, n - 1, ret_present);
-    *ret_present = true;
-    if (n == 1 && !strcmp(path[0], "name"))
-        return o->image->name;
-    if (n == 2 && !strcmp(path[0], "target") && !strcmp(path[1], "digest"))
-        return digest_format(&o->image->target.digest, o->digest);
-    if (n == 2 && !strcmp(path[0], "target") && !strcmp(path[1], "mediatype"))
-        return o->image->target.media_type;
-    *ret_present = false;
-    return NULL;
+    if (path->n == 1 && !strcmp(path->parts[0], "name"))
+        return i->name;
+    if (path->n > 1 && !strcmp(path->parts[0], "labels"))
+        return labels_find(&i->labels, path->rest);
+    if (path->n > 1 && !strcmp(path->parts[0], "annotations"))
+        return labels_find(&i->target.annotations, path->rest);
+    if (path->n != 2 || strcmp(path->parts[0], "target") != 0)
+        return NULL;
+    if (!strcmp(path->parts[1], "digest"))
+        return digest_format(&i->target.digest, digest);
+    return strcmp(path->parts[1], "mediatype") == 0 ? i->target.media_type : NULL;
 }
 
 static int
@@ -154,7 +148,6 @@ image_store_list(struct db *db, const char *ns, const struct strv *filters, imag
     auto_free struct image *items = xcalloc(PAGE, sizeof *items);
     auto_free char *after = xstrdup("");
     AUTO_PTR(filter) filter = NULL;
-    struct image_object o = {0};
     size_t n;
     int r;
 
@@ -166,8 +159,7 @@ image_store_list(struct db *db, const char *ns, const struct strv *filters, imag
         for (size_t i = 0; i < n; i++) {
             free(after);
             after = xstrdup(items[i].name);
-            o.image = &items[i];
-            if (r == 0 && filter_match(filter, image_field, &o))
+            if (r == 0 && filter_match(filter, image_field, &items[i]))
                 r = fn(&items[i], arg);
             image_done(&items[i]);
         }

@@ -98,13 +98,13 @@ static const struct plugin_row {
 };
 
 static const char *
-plugin_field(void *obj, const char *const *path, size_t n, bool *ret_present)
+plugin_field(const void *object, const struct filter_path *path)
 {
-    const struct plugin_row *p = obj;
-    bool is_type = n == 1 && !strcmp(path[0], "type");
+    const struct plugin_row *p = object;
 
-    *ret_present = is_type || (n == 1 && !strcmp(path[0], "id"));
-    return is_type ? p->type : p->id;
+    if (path->n == 1 && !strcmp(path->parts[0], "type"))
+        return p->type;
+    return path->n == 1 && !strcmp(path->parts[0], "id") ? p->id : NULL;
 }
 
 static const char *
@@ -162,7 +162,7 @@ on_plugins(struct rpc_call *call, void *impl, const void *request, void *reply, 
         return r;
     rp->plugins = arena_alloc(a, ARRAY_LEN(plugins) * sizeof *rp->plugins);
     for (size_t i = 0; i < ARRAY_LEN(plugins); i++)
-        if (filter_match(filter, plugin_field, (void *) (uintptr_t) &plugins[i]))
+        if (filter_match(filter, plugin_field, &plugins[i]))
             rp->plugins[rp->n_plugins++] = plugin_to(a, impl, &plugins[i]);
     return 0;
 }

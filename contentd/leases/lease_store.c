@@ -141,14 +141,15 @@ lease_store_delete(struct db *db, const char *ns, const char *id, struct err *er
 }
 
 static const char *
-lease_field(void *obj, const char *const *path, size_t n, bool *ret_present)
+lease_field(const void *object, const struct filter_path *path)
 {
-    const struct lease *l = obj;
+    const struct lease *l = object;
 
-    *ret_present = n == 1 && !strcmp(path[0], "id");
-    if (n > 1 && !strcmp(path[0], "labels"))
-        return filter_label(&l->labels, path + 1, n - 1, ret_present);
-    return l->id;
+    if (path->n == 1 && !strcmp(path->parts[0], "id"))
+        return l->id;
+    if (path->n > 1 && !strcmp(path->parts[0], "labels"))
+        return labels_find(&l->labels, path->rest);
+    return NULL;
 }
 
 static int
