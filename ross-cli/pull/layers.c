@@ -136,7 +136,8 @@ layer_fetched(struct layers *l, size_t i, bool existed)
     (void) pthread_mutex_lock(&l->job->lock);
     for (size_t k = i; k < l->n; k++)
         if (l->items[k].same_as == i) {
-            board_layer(l->job->board, k, shown);
+            if (!l->unpack || l->job->registry)
+                board_layer(l->job->board, k, shown);
             set_state(l, k, LAYER_FETCHED);
         }
     (void) pthread_mutex_unlock(&l->job->lock);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "libross/base/clock.h"
 #include "libross/contract/records.h"
 #include "libross/json/json.h"
 #include "libross/oci/oci_config.h"
@@ -228,12 +229,14 @@ unpack_one(struct load *l, const struct image *image, struct err *err)
     AUTO(pull_result) result = {.name = xstrdup(image->name)};
     struct one one = {.target = &image->target, .ret = &result};
     struct job j;
+    int64_t start = clock_mono_ns();
     int r;
 
     job_init(&j, l->svc, &opt, NULL, image->name);
     j.ctx.lease = l->job.lease;
     r = job_conduct(&j, one_run, &one, err);
     result.timing = j.timing;
+    result.timing.total_ns = clock_mono_ns() - start;
     job_done(&j);
     if (r == 0 && l->on_image)
         r = l->on_image(&result, l->arg);

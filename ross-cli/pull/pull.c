@@ -13,7 +13,8 @@ pull_state_name(enum pull_state s)
         [PULL_RESOLVING] = "resolving",     [PULL_WAITING] = "waiting",
         [PULL_DOWNLOADING] = "downloading", [PULL_DOWNLOADED] = "downloaded",
         [PULL_UNPACKING] = "unpacking",     [PULL_DONE] = "done",
-        [PULL_EXISTS] = "exists",           [PULL_FAILED] = "failed",
+        [PULL_EXISTS] = "exists",           [PULL_UPLOADING] = "uploading",
+        [PULL_FAILED] = "failed",
     };
 
     return (size_t) s < ARRAY_LEN(names) ? names[s] : "?";

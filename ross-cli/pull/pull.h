@@ -48,8 +48,9 @@ enum pull_state {
     PULL_DOWNLOADED,  /* waits to be unpacked */
     PULL_UNPACKING,
     PULL_DONE,
-    PULL_EXISTS, /* was there already */
-    PULL_FAILED, /* or given up because another part failed */
+    PULL_EXISTS,    /* was there already */
+    PULL_UPLOADING, /* of a push */
+    PULL_FAILED,    /* or given up because another part failed */
 };
 const char *pull_state_name(enum pull_state s); /* "downloading" … */
 
