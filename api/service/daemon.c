@@ -124,7 +124,10 @@ notify(const char *text)
                   (socklen_t) (offsetof(struct sockaddr_un, sun_path) + n));
 }
 
-/* How many sockets systemd has passed to us (sd_listen_fds(3)); they begin at LISTEN_FD_FIRST. */
+/*
+ * How many sockets have been passed to us (sd_listen_fds(3)); they begin at LISTEN_FD_FIRST. systemd names our pid; ross-cli,
+ * which cannot know it before it starts us, leaves LISTEN_PID out.
+ */
 static unsigned
 passed_sockets(struct strv *ret_names)
 {
@@ -132,9 +135,9 @@ passed_sockets(struct strv *ret_names)
     const char *names = getenv("LISTEN_FDNAMES");
     uint32_t p, n;
 
-    if (!pid || !fds || parse_u32(pid, &p, NULL) < 0 || parse_u32(fds, &n, NULL) < 0)
+    if (!fds || parse_u32(fds, &n, NULL) < 0 || n > LISTEN_FDS_MAX)
         return 0;
-    if (p != (uint32_t) getpid() || n > LISTEN_FDS_MAX)
+    if (pid && (parse_u32(pid, &p, NULL) < 0 || p != (uint32_t) getpid()))
         return 0;
     if (names)
         *ret_names = strv_split(names, ':');
