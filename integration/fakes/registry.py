@@ -22,6 +22,7 @@ A case file is one JSON object:
     cut       only so many bytes of the proper body, then the connection ends
     short     only so many bytes, as if they were all
     extra     so many bytes too many, in chunks without a length
+    no_range  true: the whole body although a range was asked for
     flip      the byte at this offset is another one
     close     true: the connection ends without an answer
     to_other  "/path": redirects to the second origin of this server (another port), which serves the proper blob there
@@ -152,6 +153,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             text = text if isinstance(text, str) else json.dumps(text)
             return self.send(rule["status"], dict(rule.get("headers", {})), expand(text).encode())
         headers.update(rule.get("headers", {}))
+        if rule.get("no_range"):
+            status, at = 200, 0
+            headers.pop("Content-Range", None)
         if "flip" in rule:
             body = bytearray(body)
             body[rule["flip"]] ^= 0xFF
