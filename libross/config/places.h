@@ -2,7 +2,7 @@
 /* Where things live: --root and --state, their environment and defaults, and the names below them. */
 #pragma once
 
-#define PLACES_ROOT_DEFAULT "/var/lib/ross"  /* env ROSS_ROOT */
+#define PLACES_ROOT_DEFAULT  "/var/lib/ross" /* env ROSS_ROOT */
 #define PLACES_STATE_DEFAULT "/run/ross"     /* env ROSS_STATE */
 
 /* The flag's value, else the environment's, else the default; borrowed. */

@@ -2,10 +2,11 @@
 /*
  * containerd's filter expressions (reference 8.4), which every List method takes.
  *
- * Regular expressions (~=) are RE2's in containerd and PCRE2's here, run by its matcher that never backtracks, so that no
- * expression can burn more than length times states. What RE2 does not have (back references, look-around, possessive and
- * atomic groups, \h \R \X \K …) is refused, which means "matches nothing", as there. What still differs: an expression that needs
- * more than about 500 states at once matches nothing; \s takes a vertical tab too.
+ * Regular expressions (~=) are RE2's in containerd and PCRE2's here, run by its matcher that never backtracks, so
+ * that no expression can burn more than length times states. What RE2 does not have (back references, look-around,
+ * possessive and atomic groups, \h \R \X \K …) is refused, which means "matches nothing", as there. What still
+ * differs: an expression that needs more than about 500 states at once matches nothing; \s takes a vertical tab
+ * too.
  */
 #pragma once
 
@@ -41,7 +42,7 @@ void filter_free(struct filter *f); /* NULL is fine */
 DEFINE_AUTO_PTR(filter)
 
 /*
- * The value that the filter demands of a field ("parent==p", "parent==p,kind==active"), so that a store can look it up instead
- * of walking; NULL when it demands none. Only a single expression is understood.
+ * The value that the filter demands of a field ("parent==p", "parent==p,kind==active"), so that a store can look
+ * it up instead of walking; NULL when it demands none. Only a single expression is understood.
  */
 const char *filter_equals(const struct filter *f, const char *field);

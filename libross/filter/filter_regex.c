@@ -29,7 +29,10 @@ filter_regex_free(struct filter_regex *re)
     free(re);
 }
 
-/* What may follow a backslash in RE2: letters with a meaning, any punctuation, and octal digits, not back references. */
+/*
+ * What may follow a backslash in RE2: letters with a meaning, any punctuation, and octal digits, not back
+ * references.
+ */
 static bool
 is_re2_escape(const char *p, const char *end, bool in_class)
 {
@@ -58,7 +61,10 @@ is_re2_group(const char *p, const char *end)
     return (*p == ':' || *p == ')') && p[-1] != 'P';
 }
 
-/* "{n}", "{n,}", "{n,m}" with numbers that RE2 takes; *ret_end behind it. Not such a thing: *ret_end stays, which is a literal. */
+/*
+ * "{n}", "{n,}", "{n,m}" with numbers that RE2 takes; *ret_end behind it. Not such a thing: *ret_end stays, which
+ * is a literal.
+ */
 static bool
 check_repeat(const char *p, const char *end, const char **ret_end)
 {
@@ -144,8 +150,8 @@ emit(struct translation *t, const char *p, size_t n)
 }
 
 /*
- * PCRE2 knows more than RE2: false when the expression does not keep to what both know. What they write differently is
- * translated: an assertion with a quantifier, which PCRE2 refuses, is put into a group.
+ * PCRE2 knows more than RE2: false when the expression does not keep to what both know. What they write
+ * differently is translated: an assertion with a quantifier, which PCRE2 refuses, is put into a group.
  */
 static bool
 translate(const char *p, const char *end, struct translation *t)

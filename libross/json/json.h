@@ -25,8 +25,8 @@ DEFINE_AUTO_PTR(json)
 struct json *json_find(const struct json *object, const char *key);
 size_t json_len(const struct json *array_or_object); /* 0 for anything else, NULL included */
 struct json *json_at(const struct json *array, size_t i);
-const char *json_str(const struct json *v);                /* NULL when it is no string */
-bool json_int(const struct json *v, int64_t *ret);         /* false when it is no integer */
+const char *json_str(const struct json *v);        /* NULL when it is no string */
+bool json_int(const struct json *v, int64_t *ret); /* false when it is no integer */
 bool json_is_true(const struct json *v);
 bool json_is_object(const struct json *v);
 bool json_is_array(const struct json *v);
@@ -57,10 +57,10 @@ struct json *json_new_bool(bool v);
 struct json *json_new_null(void);
 struct json *json_new_strv(const struct strv *v);
 struct json *json_new_labels(const struct labels *l);
-void json_set(struct json *object, const char *key, struct json *value);      /* takes value */
-void json_push(struct json *array, struct json *value);                       /* takes value */
+void json_set(struct json *object, const char *key, struct json *value); /* takes value */
+void json_push(struct json *array, struct json *value);                  /* takes value */
 void json_del(struct json *object, const char *key);
-struct json *json_clone(const struct json *v);                                /* deep */
+struct json *json_clone(const struct json *v); /* deep */
 /* Compact, keys in insertion order; malloc'ed. */
 char *json_dump(const struct json *v, size_t *ret_len);
 char *json_dump_pretty(const struct json *v);

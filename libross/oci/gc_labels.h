@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The labels that a pull leaves on blobs so that garbage collection keeps an image whole (reference 11.5, 11.6), and the names
- * of its ingests. Pure.
+ * The labels that a pull leaves on blobs so that garbage collection keeps an image whole (reference 11.5, 11.6),
+ * and the names of its ingests. Pure.
  */
 #pragma once
 
@@ -21,15 +21,15 @@
 #define GC_LABEL_SOURCE       "containerd.io/distribution.source"
 
 /*
- * Labels of an index or manifest for its children: "….m.N" for manifests, "….config", "….l.N" for layers, "….N" for the
- * rest; N counts each sort from 0 in the order given. For a manifest: the config, then the layers.
+ * Labels of an index or manifest for its children: "….m.N" for manifests, "….config", "….l.N" for layers, "….N"
+ * for the rest; N counts each sort from 0 in the order given. For a manifest: the config, then the layers.
  */
 void gc_labels_add_children(struct labels *l, const struct oci_desc *children, size_t n);
 /* Label of a config for the snapshot of the image's top layer. */
 void gc_labels_add_snapshot(struct labels *l, const char *snapshotter, const struct digest *chain);
 /*
- * Notes that a blob can be had from `repository` ("library/alpine") of registry `host`: a sorted list without duplicates
- * per host. A list that would outgrow LABEL_SIZE_MAX stays as it is.
+ * Notes that a blob can be had from `repository` ("library/alpine") of registry `host`: a sorted list without
+ * duplicates per host. A list that would outgrow LABEL_SIZE_MAX stays as it is.
  */
 void gc_labels_add_source(struct labels *l, const char *host, const char *repository);
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Image configs (image-spec config.md, and docker's): how a container of the image runs, and of which layers it is made. */
+/*
+ * Image configs (image-spec config.md, and docker's): how a container of the image runs, and of which layers it is
+ * made.
+ */
 #pragma once
 
 #include <stdbool.h>

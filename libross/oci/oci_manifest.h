@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Image indexes and manifests, OCI's and docker's schema 2 (image-spec image-index.md, manifest.md): from bounded bytes to
- * values and back. A document that could be read as both an index and a manifest is refused (CVE-2021-41190), so
- * is docker's schema 1.
+ * Image indexes and manifests, OCI's and docker's schema 2 (image-spec image-index.md, manifest.md): from bounded
+ * bytes to values and back. A document that could be read as both an index and a manifest is refused
+ * (CVE-2021-41190), so is docker's schema 1.
  */
 #pragma once
 
@@ -53,8 +53,8 @@ char *oci_index_format(const struct oci_index *index, size_t *ret_len);
 char *oci_manifest_format(const struct oci_manifest *m, size_t *ret_len);
 
 /*
- * The entry that suits the platform best (see platform_rank), the first of equals; entries that are no image (attestations,
- * unknown types) do not take part. NULL when none does.
+ * The entry that suits the platform best (see platform_rank), the first of equals; entries that are no image
+ * (attestations, unknown types) do not take part. NULL when none does.
  */
 const struct oci_desc *oci_index_choose(const struct oci_index *index,
                                         const struct oci_platform *want);

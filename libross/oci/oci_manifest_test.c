@@ -17,40 +17,22 @@
     "{\"mediaType\":\"" MEDIA_OCI_MANIFEST                                                         \
     "\",\"digest\":\"" D(n) "\",\"size\":7,\"platform\":{" p "}}"
 
+/* clang-format off */
 static const char manifest_text[] =
-    "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_OCI_MANIFEST "\","
-    "\"artifactType\":\"application/x\",\"config\":" DESC(MEDIA_OCI_CONFIG, 0) ",\"layers\":[" DESC(
-        MEDIA_OCI_LAYER_GZIP,
-        1) "," DESC(MEDIA_OCI_LAYER_ZSTD,
-                    2) "],\"subject\":" DESC(MEDIA_OCI_MANIFEST,
-                                             3) ",\"annotations\":{\"a\":\"\",\"b\":\"c\"}}";
+    "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_OCI_MANIFEST "\",\"artifactType\":\"application/x\","
+    "\"config\":" DESC(MEDIA_OCI_CONFIG, 0) ","
+    "\"layers\":[" DESC(MEDIA_OCI_LAYER_GZIP, 1) "," DESC(MEDIA_OCI_LAYER_ZSTD, 2) "],"
+    "\"subject\":" DESC(MEDIA_OCI_MANIFEST, 3) ",\"annotations\":{\"a\":\"\",\"b\":\"c\"}}";
 
 static const char index_text[] =
-    "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_OCI_INDEX "\",\"manifests\":[" PLATFORM(
-        0,
-        "\"architecture\":\"unknown\",\"os\":"
-        "\"unknown\"") "," PLATFORM(1,
-                                    "\"architecture"
-                                    "\":\"386\","
-                                    "\"os\":"
-                                    "\"linux\"") "," PLATFORM(2,
-                                                              "\"architecture\":\"amd64\",\"os\":"
-                                                              "\"linux\"") "," PLATFORM(3, "\"archi"
-                                                                                           "tecture"
-                                                                                           "\":"
-                                                                                           "\"amd64"
-                                                                                           "\","
-                                                                                           "\"os\":"
-                                                                                           "\"linux"
-                                                                                           "\"") "," PLATFORM(4,
-                                                                                                              "\"architecture"
-                                                                                                              "\":\"arm\","
-                                                                                                              "\"os\":"
-                                                                                                              "\"linux\","
-                                                                                                              "\"variant\":"
-                                                                                                              "\"v6\",\"os."
-                                                                                                              "version\":"
-                                                                                                              "\"1\"") "]}";
+    "{\"schemaVersion\":2,\"mediaType\":\"" MEDIA_OCI_INDEX "\",\"manifests\":["
+    PLATFORM(0, "\"architecture\":\"unknown\",\"os\":\"unknown\"") ","
+    PLATFORM(1, "\"architecture\":\"386\",\"os\":\"linux\"") ","
+    PLATFORM(2, "\"architecture\":\"amd64\",\"os\":\"linux\"") ","
+    PLATFORM(3, "\"architecture\":\"amd64\",\"os\":\"linux\"") ","
+    PLATFORM(4, "\"architecture\":\"arm\",\"os\":\"linux\",\"variant\":\"v6\",\"os.version\":\"1\"")
+    "]}";
+/* clang-format on */
 
 static void
 manifests_survive_reading_and_writing(void **state)

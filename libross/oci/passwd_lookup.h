@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * USER[:GROUP], names or numbers, looked up in the bytes of a root filesystem's /etc/passwd and /etc/group, with the rules of
- * docker. Pure: the caller reads the files (safely inside the rootfs).
+ * USER[:GROUP], names or numbers, looked up in the bytes of a root filesystem's /etc/passwd and /etc/group, with
+ * the rules of docker. Pure: the caller reads the files (safely inside the rootfs).
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Platforms: parsing, normalising, and which of an index's manifests suits. The rules are those of containerd's platforms
- * package, so that the same image is chosen.
+ * Platforms: parsing, normalising, and which of an index's manifests suits. The rules are those of containerd's
+ * platforms package, so that the same image is chosen.
  */
 #pragma once
 
@@ -30,8 +30,8 @@ void platform_from_machine(const char *machine, const char *cpu_architecture,
                            struct oci_platform *ret);
 
 /*
- * How well `have` suits a machine that is `want`: 0 the same, more = worse (386 on amd64, arm/v6 on arm/v7, arm on arm64),
- * PLATFORM_RANK_UNSTATED when `have` says nothing (its config must be read), -1 not at all.
+ * How well `have` suits a machine that is `want`: 0 the same, more = worse (386 on amd64, arm/v6 on arm/v7, arm on
+ * arm64), PLATFORM_RANK_UNSTATED when `have` says nothing (its config must be read), -1 not at all.
  */
 int platform_rank(const struct oci_platform *want, const struct oci_platform *have);
 /* The same platform, nothing else will do: for --platform. */

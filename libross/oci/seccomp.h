@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * System call filters of containers, as the `linux.seccomp` object of the runtime spec: our default, which allows what docker's
- * allows, and profile files in docker's format or the runtime spec's. Pure.
+ * System call filters of containers, as the `linux.seccomp` object of the runtime spec: our default, which allows
+ * what docker's allows, and profile files in docker's format or the runtime spec's. Pure.
  */
 #pragma once
 
@@ -21,8 +21,8 @@ const char *seccomp_architecture(const struct seccomp_host *host);
 /* Never NULL; the caller frees or gives it away. */
 struct json *seccomp_default(const struct seccomp_host *host);
 /*
- * A profile as people write it (docker's: archMap, includes, excludes; or the runtime spec's own). *ret NULL when it allows
- * everything and lists nothing. InvalidArgument.
+ * A profile as people write it (docker's: archMap, includes, excludes; or the runtime spec's own). *ret NULL when
+ * it allows everything and lists nothing. InvalidArgument.
  */
 int seccomp_from_profile(const struct json *profile, const struct seccomp_host *host,
                          struct json **ret, struct err *err);

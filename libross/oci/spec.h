@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The OCI runtime spec (config.json) of a container, from the config of its image and the options of `run`. Pure: no file is
- * looked at; what depends on the host (users, devices, cgroup version) is in the options. Without options a container is as
- * safe as docker's: its capabilities, masked paths, system call filter, devices, private namespaces.
+ * The OCI runtime spec (config.json) of a container, from the config of its image and the options of `run`. Pure:
+ * no file is looked at; what depends on the host (users, devices, cgroup version) is in the options. Without
+ * options a container is as safe as docker's: its capabilities, masked paths, system call filter, devices, private
+ * namespaces.
  */
 #pragma once
 

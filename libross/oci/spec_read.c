@@ -127,8 +127,8 @@ read_escape(struct reader *r, char to[static 4], size_t *ret_n)
 }
 
 /*
- * A string into buf (size bytes with the NUL), *ret_len its length; what does not fit is dropped, and *ret_len then is size or
- * more. buf NULL: only skipped.
+ * A string into buf (size bytes with the NUL), *ret_len its length; what does not fit is dropped, and *ret_len
+ * then is size or more. buf NULL: only skipped.
  */
 static int
 read_string(struct reader *r, char *buf, size_t size, size_t *ret_len)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The few fields of a runtime spec (config.json) that a shim needs. Reads the bytes once without building a tree, so that a
- * process of which a host runs hundreds keeps none of its memory, and takes numbers of any size. What it does not look at it
- * only skips: the runtime checks the whole.
+ * The few fields of a runtime spec (config.json) that a shim needs. Reads the bytes once without building a tree,
+ * so that a process of which a host runs hundreds keeps none of its memory, and takes numbers of any size. What it
+ * does not look at it only skips: the runtime checks the whole.
  */
 #pragma once
 
