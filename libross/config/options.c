@@ -21,8 +21,7 @@ struct table {
     char *into;
 };
 
-/* Levenshtein's distance counting a swap of neighbours as one, up to names of
- * NAME_MAX_BYTES. */
+/* Levenshtein's distance counting a swap of neighbours as one, up to names of NAME_MAX_BYTES. */
 static size_t
 edit_distance(const char *a, size_t na, const char *b, size_t nb)
 {
@@ -298,8 +297,7 @@ wrong_type(const struct toml *v, const char *wanted, struct err *err)
                    toml_type_name(toml_type(v)), wanted);
 }
 
-/* The text of a string, an integer or a boolean; malloc'ed, NULL for other
- * types. */
+/* The text of a string, an integer or a boolean; malloc'ed, NULL for other types. */
 static char *
 scalar_text(const struct toml *v)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Where things live: --root and --state, their environment and defaults, and
- * the names below them. */
+/* Where things live: --root and --state, their environment and defaults, and the names below them. */
 #include "libross/config/places.h"
 
 #include <stdlib.h>

@@ -30,8 +30,7 @@ enum toml_type {
     TOML_TABLE,
 };
 
-/* n bytes, NUL not needed. InvalidArgument "line N: …". The root is the
- * caller's to free. */
+/* n bytes, NUL not needed. InvalidArgument "line N: …". The root is the caller's to free. */
 int toml_parse(const void *p, size_t n, struct toml **ret, struct err *err);
 void toml_free(struct toml *root); /* NULL is fine */
 DEFINE_AUTO_PTR(toml)
@@ -44,8 +43,7 @@ int toml_line(const struct toml *v);             /* where it began, 1-based */
 const struct toml *toml_find(const struct toml *table, const char *key);
 /* toml_find along `n` keys. */
 const struct toml *toml_find_path(const struct toml *table, const char *const *keys, size_t n);
-/* Items of an array or table in the order of the file; 0 and NULL for anything
- * else. */
+/* Items of an array or table in the order of the file; 0 and NULL for anything else. */
 size_t toml_len(const struct toml *v);
 const struct toml *toml_at(const struct toml *v, size_t i);
 const char *toml_key(const struct toml *item); /* of an item of a table; NULL for items of

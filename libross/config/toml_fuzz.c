@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any bytes: either a tree that can be walked, or InvalidArgument with a line.
- */
+/* Any bytes: either a tree that can be walked, or InvalidArgument with a line. */
 #include "libross/config/toml.h"
 
 #include <stdlib.h>
