@@ -9,9 +9,15 @@
 #include "libross/base/clock.h"
 
 #define BUCKETS 256
+/*
+ * A client that ends one write and opens the ref again at once may overtake its own end on the way: the Go client does not
+ * wait for it. So a locked ref is worth a short wait, which ends as soon as it is free.
+ */
+#define LOCK_WAIT_NS (100 * NS_PER_MS)
 
 struct ingest_table {
     pthread_mutex_t lock; /* guards the chains */
+    pthread_cond_t freed; /* a ref was unlocked */
     struct ingest_slot *buckets[BUCKETS];
     size_t n;
 };
@@ -21,7 +27,13 @@ ingest_table_new(void)
 {
     struct ingest_table *t = xcalloc(1, sizeof *t);
 
+    pthread_condattr_t attr;
+
     (void) pthread_mutex_init(&t->lock, NULL);
+    (void) pthread_condattr_init(&attr);
+    (void) pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void) pthread_cond_init(&t->freed, &attr);
+    (void) pthread_condattr_destroy(&attr);
     return t;
 }
 
@@ -31,6 +43,7 @@ ingest_table_free(struct ingest_table *t)
     if (!t)
         return;
     assert(t->n == 0);
+    (void) pthread_cond_destroy(&t->freed);
     (void) pthread_mutex_destroy(&t->lock);
     free(t);
 }
@@ -56,6 +69,20 @@ find(struct ingest_table *t, const char *ns, const char *ref)
     return NULL;
 }
 
+/* The writer that has the ref even after a short wait. */
+static struct ingest_slot *
+wait_free(struct ingest_table *t, const char *ns, const char *ref)
+{
+    int64_t until = clock_mono_ns() + LOCK_WAIT_NS;
+    const struct timespec ts = {.tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S};
+    struct ingest_slot *s;
+    int timed_out = 0;
+
+    while ((s = find(t, ns, ref)) && !timed_out)
+        timed_out = pthread_cond_timedwait(&t->freed, &t->lock, &ts);
+    return s;
+}
+
 int
 ingest_table_lock(struct ingest_table *t, const char *ns, const char *ref, struct ingest_slot **ret,
                   struct err *err)
@@ -64,7 +91,7 @@ ingest_table_lock(struct ingest_table *t, const char *ns, const char *ref, struc
     int r = 0;
 
     (void) pthread_mutex_lock(&t->lock);
-    s = find(t, ns, ref);
+    s = wait_free(t, ns, ref);
     if (s) {
         r = err_set(err, CODE_UNAVAILABLE, "ref %.200s locked for %lld ms: unavailable", ref,
                     (long long) ((clock_mono_ns() - s->locked_ns) / NS_PER_MS));
@@ -95,6 +122,7 @@ ingest_table_unlock(struct ingest_table *t, struct ingest_slot *slot)
         assert(*p);
     *p = slot->next;
     t->n--;
+    (void) pthread_cond_broadcast(&t->freed);
     (void) pthread_mutex_unlock(&t->lock);
     free(slot->ns);
     free(slot->ref);

@@ -23,7 +23,7 @@ struct ingest_slot {
 struct ingest_table *ingest_table_new(void);
 void ingest_table_free(struct ingest_table *t);
 
-/* Unavailable, saying for how long, when another writer has the ref. */
+/* Unavailable, saying for how long, when another writer has the ref and does not leave it within 100 ms. */
 int ingest_table_lock(struct ingest_table *t, const char *ns, const char *ref,
                       struct ingest_slot **ret, struct err *err);
 void ingest_table_unlock(struct ingest_table *t, struct ingest_slot *slot);
