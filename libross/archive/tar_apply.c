@@ -349,6 +349,8 @@ apply_special(struct apply *a, const struct tar_entry *e, struct err *err)
          e->dev_minor > DEV_MINOR_MAX))
         return err_set(err, CODE_INVALID_ARGUMENT, "the device number %lld:%lld is out of range",
                        (long long) e->dev_major, (long long) e->dev_minor);
+    if (is_link && !*e->link)
+        return err_set(err, CODE_INVALID_ARGUMENT, "a symlink to nothing");
     r = attrs_of(a, e, &at, err);
     if (r < 0)
         return r;
