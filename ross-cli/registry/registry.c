@@ -27,7 +27,8 @@ registry_new(const struct registry_options *opt, struct registry **ret, struct e
 
     (void) err;
     (void) pthread_mutex_init(&r->lock, NULL);
-    r->hosts_dirs = opt->hosts_dirs ? xstrdup(opt->hosts_dirs) : NULL;
+    const char *dirs = opt->hosts_dirs ? opt->hosts_dirs : getenv("ROSS_HOSTS_DIRS");
+    r->hosts_dirs = dirs && *dirs ? xstrdup(dirs) : NULL;
     r->docker_config = opt->docker_config ? xstrdup(opt->docker_config) : NULL;
     r->user = opt->user ? xstrdup(opt->user) : NULL;
     r->password = opt->password ? xstrdup(opt->password) : NULL;

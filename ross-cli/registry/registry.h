@@ -33,7 +33,7 @@ struct registry_options {
     const char *user; /* credentials given on the command line; NULL = docker's config file */
     const char *password;
     const char *
-        hosts_dirs; /* colon separated (reference 13.1); NULL = /etc/ross/certs.d, then containerd's and docker's */
+        hosts_dirs; /* colon separated (reference 13.1); NULL = $ROSS_HOSTS_DIRS, else those of hosts.h */
     const char *docker_config; /* directory; NULL = $DOCKER_CONFIG, else ~/.docker */
     int64_t
         retry_wait_max_ms; /* longest total wait of one request for a registry that says "later"; 0 = 60 s */

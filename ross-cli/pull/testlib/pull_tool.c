@@ -55,7 +55,7 @@ show_result(const struct pull_result *r, void *arg)
 static int
 run(const struct pull_services *svc, const char *verb, const char *what, struct err *err)
 {
-    const struct registry_options registry_opt = {0};
+    const struct registry_options registry_opt = {.plain_http = getenv("PLAIN_HTTP") != NULL};
     AUTO_PTR(registry) registry = NULL;
     struct pull_options opt = {.reference = what, .on_event = show};
     struct pull_result result = {0};
