@@ -24,6 +24,7 @@ A case file is one JSON object:
     extra     so many bytes too many, in chunks without a length
     no_range  true: the whole body although a range was asked for
     flip      the byte at this offset is another one
+    hold      sends so many bytes, then waits until STATE-DIR/go exists
     close     true: the connection ends without an answer
     to_other  "/path": redirects to the second origin of this server (another port), which serves the proper blob there
   expect    list of [rule text, count]: how many requests of that kind must have come in all
@@ -36,6 +37,7 @@ import signal
 import socketserver
 import sys
 import threading
+import time
 
 layout, tag, case_file, state = sys.argv[1:5]
 port = int(sys.argv[5]) if len(sys.argv) > 5 else 0
@@ -79,7 +81,8 @@ def header_fits(line, headers):
     if line.startswith("!"):
         return headers.get(line[1:]) is None
     name, value = line.split(": ", 1)
-    return headers.get(name, "") == expand(value)
+    have = headers.get(name, "")
+    return have.startswith(value[:-1]) if value.endswith("*") else have == expand(value)
 
 
 def find_rule(request, headers):
@@ -172,6 +175,19 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if "extra" in rule or rule.get("chunked"):
             headers["Transfer-Encoding"] = "chunked"
             part = b"%x\r\n%s\r\n0\r\n\r\n" % (len(part), part)
+        if "hold" in rule:
+            headers["Content-Length"] = str(len(part))
+            self.send(status, headers, part[: rule["hold"]])
+            self.wfile.flush()
+            open(f"{state}/held", "w").close()
+            while not os.path.exists(f"{state}/go"):
+                time.sleep(0.02)
+            part = part[rule["hold"]:]
+            try:
+                self.wfile.write(part)
+            except OSError:
+                self.close_connection = True
+            return None
         return self.send(status, headers, part)
 
     do_GET = do_HEAD = do_POST = do_PUT = do_PATCH = handle_any

@@ -9,6 +9,7 @@
  */
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +27,8 @@ show(const struct pull_event *ev, void *arg)
     char hex[DIGEST_HEX_MAX];
 
     (void) arg;
+    if (getenv("QUIET"))
+        return;
     if (ev->n)
         printf("%zu/%zu %.12s %s %" PRId64 "/%" PRId64 "\n", ev->index, ev->n,
                digest_hex(&ev->desc->digest, hex), pull_state_name(ev->state), ev->done_bytes,
@@ -41,6 +44,10 @@ show_result(const struct pull_result *r, void *arg)
     char shown[DIGEST_STR_MAX];
 
     (void) arg;
+    if (getenv("QUIET")) {
+        printf("%s\n", digest_format(&r->target.digest, shown));
+        return 0;
+    }
     printf("image %s %s%s\n", r->name, digest_format(&r->target.digest, shown),
            r->changed ? " changed" : "");
     printf("chain %s\n", digest_format(&r->chain_id, shown));
@@ -52,12 +59,21 @@ show_result(const struct pull_result *r, void *arg)
     return 0;
 }
 
+static atomic_bool interrupted;
+
+static void
+on_interrupt(int signo)
+{
+    (void) signo;
+    atomic_store(&interrupted, true);
+}
+
 static int
 run(const struct pull_services *svc, const char *verb, const char *what, struct err *err)
 {
     const struct registry_options registry_opt = {.plain_http = getenv("PLAIN_HTTP") != NULL};
     AUTO_PTR(registry) registry = NULL;
-    struct pull_options opt = {.reference = what, .on_event = show};
+    struct pull_options opt = {.reference = what, .on_event = show, .cancelled = &interrupted};
     struct pull_result result = {0};
     int r;
 
@@ -92,6 +108,7 @@ main(int argc, char **argv)
         return 2;
     }
     log_init("pull_tool");
+    (void) signal(SIGINT, on_interrupt);
     bool single = strcmp(argv[2], "-") == 0;
     int r = grpc_channel_open(argv[1], &content_ch, &err);
     if (r == 0)
@@ -112,5 +129,5 @@ main(int argc, char **argv)
     }
     if (r < 0)
         fprintf(stderr, "pull_tool: %s (%s)\n", err.msg, code_name(-r));
-    return r < 0;
+    return r < 0 ? 125 : 0;
 }
