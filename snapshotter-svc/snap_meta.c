@@ -473,6 +473,20 @@ snap_meta_by_id(struct snap_meta *m, uint64_t id, enum snapshot_kind *ret_kind,
     return n;
 }
 
+char *
+snap_meta_name_of(struct snap_meta *m, uint64_t id)
+{
+    const struct snap_node *n;
+    char *name = NULL;
+
+    (void) pthread_rwlock_rdlock(&m->lock);
+    n = snap_index_find_id(&m->index, id);
+    if (n)
+        name = xstrdup(n->name);
+    (void) pthread_rwlock_unlock(&m->lock);
+    return name;
+}
+
 /* ---- Prepare and View ---- */
 
 static int

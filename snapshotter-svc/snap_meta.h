@@ -46,6 +46,9 @@ int snap_meta_stat(struct snap_meta *m, const char *key, struct snapshot_info *r
 bool snap_meta_by_id(struct snap_meta *m, uint64_t id, enum snapshot_kind *ret_kind,
                      size_t *ret_n_parents);
 
+/* The name of the snapshot of that id, malloc'ed; NULL when there is none. */
+char *snap_meta_name_of(struct snap_meta *m, uint64_t id);
+
 /*
  * Prepare and View in two steps, because directories come before the row: `begin` checks (parent before key) and gives a
  * new id with the chain below; `insert` checks again and makes it visible. The row survives a crash of the process at

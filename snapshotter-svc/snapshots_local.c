@@ -413,6 +413,26 @@ snapshots_local_target(struct snapshots_local *l, const char *path)
     return t;
 }
 
+char *
+snapshots_local_namespace(struct snapshots_local *l, const char *path)
+{
+    auto_free char *name = NULL;
+    const char *slash;
+    size_t digits;
+    uint64_t id;
+
+    if (!overlay_path_id(snap_dirs_path(l->dirs), path, &id))
+        return NULL;
+    name = snap_meta_name_of(l->meta, id);
+    slash = name ? strchr(name, '/') : NULL;
+    if (!slash || slash == name)
+        return NULL;
+    digits = strspn(slash + 1, "0123456789");
+    if (!digits || slash[1 + digits] != '/')
+        return NULL;
+    return xstrndup(name, (size_t) (slash - name));
+}
+
 int
 snapshots_local_will_hold_whiteouts(struct snapshots_local *l, uint64_t id, struct err *err)
 {

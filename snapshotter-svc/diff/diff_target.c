@@ -69,3 +69,20 @@ diff_target_done(struct diff_target *t)
 {
     strv_done(&t->lowerdirs);
 }
+
+char *
+diff_target_any_dir(const struct mount_list *mounts)
+{
+    const struct mount *m = mounts->items;
+    const char *dir;
+
+    if (!mounts->n)
+        return NULL;
+    if (strcmp(m->type, "overlay") != 0)
+        return xstrdup(m->source);
+    dir = mount_option_find(m, "upperdir");
+    if (dir)
+        return xstrdup(dir);
+    dir = mount_option_find(m, "lowerdir");
+    return dir ? xstrndup(dir, strcspn(dir, ":")) : NULL;
+}

@@ -65,12 +65,42 @@ several_mounts_are_mounted(void **state)
     diff_target_done(&t);
 }
 
+static void
+some_directory_is_found(void **state)
+{
+    static const struct {
+        const char *type, *source, *options, *want;
+    } cases[] = {
+        {"bind", "/s", "ro", "/s"},
+        {"overlay", "overlay", "upperdir=/u;lowerdir=/a:/b", "/u"},
+        {"overlay", "overlay", "index=off;lowerdir=/a:/b", "/a"},
+        {"overlay", "overlay", "index=off", NULL},
+    };
+    static const struct mount_list none;
+
+    (void) state;
+    assert_null(diff_target_any_dir(&none));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        AUTO(mount_list) l = {0};
+        auto_free char *dir = NULL;
+
+        mount_list_add(&l, cases[i].type, cases[i].source)->options =
+            strv_split(cases[i].options, ';');
+        dir = diff_target_any_dir(&l);
+        if (cases[i].want)
+            assert_string_equal(dir, cases[i].want);
+        else
+            assert_null(dir);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(targets_follow_the_mounts),
         cmocka_unit_test(several_mounts_are_mounted),
+        cmocka_unit_test(some_directory_is_found),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
