@@ -34,7 +34,7 @@ nothing_left "command line"
 
 # registries
 expect_fail 125 "$REGISTRY/nosuch:latest" ross image pull -q "$REGISTRY/nosuch"
-expect_fail 125 "demo:2" ross run "$REGISTRY/demo:2" true
+expect_fail 125 "demo:2" ross run -q "$REGISTRY/demo:2" true
 port=$(free_port)
 expect_fail 125 "127.0.0.1:$port" ross image pull -q "127.0.0.1:$port/x"
 nothing_left "registry"
@@ -86,7 +86,7 @@ expect_fail 125 "$LAYER" ross load -q --input "$LAYOUT"
 make_layout type "$WORK/good.tar.gz" application/x-unknown "$good_diff"
 expect_fail 125 "application/x-unknown" ross load -q --input "$LAYOUT"
 make_layout platform "$WORK/good.tar.gz" $OCI_TAR+gzip "$good_diff" s390x
-expect_fail 125 "s390x" ross run --platform linux/s390x "$REGISTRY/demo:1" true
+expect_fail 125 "s390x" ross run -q --platform linux/s390x "$REGISTRY/demo:1" true
 make_layout flipped "$WORK/good.tar.gz" $OCI_TAR+gzip "$good_diff"
 printf X | dd of="$LAYOUT/blobs/sha256/$LAYER" bs=1 seek=20 conv=notrunc 2>/dev/null
 expect_fail 125 "$LAYER" ross load -q --input "$LAYOUT"

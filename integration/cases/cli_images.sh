@@ -24,8 +24,8 @@ expect fresh ross run --rm "$REGISTRY/other:v1" echo fresh
 # other formats of manifests and layers
 skopeo copy -q --format v2s2 --src-tls-verify=false --dest-tls-verify=false "docker://$REGISTRY/demo" "docker://$REGISTRY/schema2:1"
 expect docker ross run --rm "$REGISTRY/schema2:1" echo docker
-skopeo copy -q --dest-compress-format zstd --dest-compress --src-tls-verify=false --dest-tls-verify=false "docker://$REGISTRY/demo" "docker://$REGISTRY/zstd:1"
-skopeo inspect --raw --tls-verify=false "docker://$REGISTRY/zstd:1" | grep -q zstd || skip "skopeo did not make a zstd layer"
+skopeo copy -q --format oci --dest-compress-format zstd --dest-compress --src-tls-verify=false --dest-tls-verify=false "docker://$REGISTRY/demo" "docker://$REGISTRY/zstd:1"
+skopeo inspect --raw --tls-verify=false "docker://$REGISTRY/zstd:1" | grep -q zstd || fail "skopeo did not make a zstd layer"
 expect zstd ross run --rm "$REGISTRY/zstd:1" echo zstd
 
 # several layers: files replaced, removed and added by umoci

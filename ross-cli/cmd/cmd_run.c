@@ -13,7 +13,7 @@ run_run(struct session *s, const void *options, int n_words, char **words, struc
     const struct run_options *opt = options;
     AUTO_PTR(progress) progress = progress_new(stderr, opt->quiet);
     AUTO(strv) args = {0};
-    int status, r;
+    int status = 0, r;
 
     for (int i = 1; i < n_words; i++)
         strv_add(&args, words[i]);
@@ -21,9 +21,9 @@ run_run(struct session *s, const void *options, int n_words, char **words, struc
         return err_set(err, CODE_INVALID_ARGUMENT,
                        "-t with -i needs a terminal as standard input; leave -t out");
     r = container_run(s, opt, words[0], &args, progress_event, progress, &status, err);
-    if (r < 0)
+    if (r < 0 && !status)
         return r;
-    if (err->code)
+    if (r < 0)
         fprintf(stderr, "ross-cli: %s\n", err->msg);
     return status;
 }

@@ -228,6 +228,8 @@ container_run(struct session *s, const struct run_options *opt, const char *imag
     int fault, r;
 
     timing_begin(&timing);
+    /* before gRPC starts threads: one that does not block them would be killed by what is meant for the container */
+    container_io_block_signals();
     r = get_image(s, opt, &how, &image, &view, err);
     timing_phase(&timing, "image");
     if (r == 0)
@@ -235,15 +237,14 @@ container_run(struct session *s, const struct run_options *opt, const char *imag
     timing_phase(&timing, "container record");
     if (r < 0)
         return r;
-    container_io_block_signals();
     r = run_task(s, opt, &made, &timing, &status, &started, err);
-    *ret_status = (int) status;
+    *ret_status = r < 0 ? 0 : (int) status;
     if (r < 0 && !started) {
         fault = command_fault(err->msg);
         if (fault) {
             *ret_status = fault;
             (void) container_remove(s, &made.record, true, NULL);
-            return 0;
+            return r;
         }
     }
     if (r < 0 || opt->rm) {

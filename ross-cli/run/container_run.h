@@ -8,8 +8,8 @@
 #include "run_options.h"
 
 /*
- * *ret_status  exit code for the process: the container's own; 126 when its command cannot be executed, 127 when it was not
- *              found (the reason is then in err as well)
+ * *ret_status  exit code of the container; on failure 126 when its command cannot be executed, 127 when it was not found,
+ *              else 0
  * Negative: our own failure; nothing of the container stays when it was never started or with --rm.
  *   on_pull  hears how a pull goes when the image must be fetched
  */

@@ -41,6 +41,7 @@ image_get(struct session *s, const struct registry_options *registry,
     const struct sigaction act = {.sa_handler = on_interrupt};
     struct pull_options with_cancel = *opt;
     struct sigaction old_int, old_term;
+    sigset_t both, old_mask;
     AUTO_PTR(registry) reg = NULL;
     struct pull_services svc;
     int r;
@@ -52,8 +53,14 @@ image_get(struct session *s, const struct registry_options *registry,
         return r;
     (void) sigaction(SIGINT, &act, &old_int);
     (void) sigaction(SIGTERM, &act, &old_term);
+    /* this thread takes them, also where `run` has them blocked */
+    (void) sigemptyset(&both);
+    (void) sigaddset(&both, SIGINT);
+    (void) sigaddset(&both, SIGTERM);
+    (void) pthread_sigmask(SIG_UNBLOCK, &both, &old_mask);
     with_cancel.cancelled = &interrupted;
     r = pull_image(&svc, reg, &with_cancel, ret, err);
+    (void) pthread_sigmask(SIG_SETMASK, &old_mask, NULL);
     (void) sigaction(SIGINT, &old_int, NULL);
     (void) sigaction(SIGTERM, &old_term, NULL);
     return r;

@@ -14,6 +14,7 @@
 #include "services.h"
 
 #define CONNECT_TIMEOUT_NS  (20 * NS_PER_S)
+#define SEEN_FOR_NS         (20 * NS_PER_S) /* shorter than any --idle-exit that we ask for */
 #define NAMESPACE_DEFAULT   "default"
 #define SNAPSHOTTER_DEFAULT "ross"
 
@@ -42,10 +43,10 @@ session_init(struct session *s, const struct session_options *opt)
 void
 session_done(struct session *s)
 {
-    content_free(s->content_);
-    snapshots_free(s->snapshots_);
-    rpc_channel_free(s->contentd_);
-    rpc_channel_free(s->snapshotter_);
+    content_free(s->content);
+    snapshots_free(s->snapshots);
+    rpc_channel_free(s->contentd.ch);
+    rpc_channel_free(s->snapshotter_service.ch);
     free(s->contentd_address);
     free(s->snapshotter_address);
     *s = (struct session){0};
@@ -103,18 +104,54 @@ connect_service(const struct session *s, const char *program, const char *addres
     return 0;
 }
 
+/*
+ * *svc connected. A service that we have not asked for SEEN_FOR_NS may have left (--idle-exit): a connect tells, and when
+ * it has, everything that hangs on the old channel goes with it.
+ */
+static int
+refresh(struct session *s, struct session_service *svc, const char *program, const char *address,
+        void (*forget)(struct session *s), struct err *err)
+{
+    int64_t now = clock_mono_ns();
+    int r;
+
+    if (svc->ch && now - svc->seen_ns > SEEN_FOR_NS && !s->foreign) {
+        forget(s);
+        rpc_channel_free(svc->ch);
+        svc->ch = NULL;
+    }
+    if (!svc->ch) {
+        r = connect_service(s, program, address, &svc->ch, err);
+        if (r < 0)
+            return r;
+    }
+    svc->seen_ns = now;
+    return 0;
+}
+
+static void
+forget_content(struct session *s)
+{
+    content_free(s->content);
+    s->content = NULL;
+}
+
+static void
+forget_snapshots(struct session *s)
+{
+    snapshots_free(s->snapshots);
+    s->snapshots = NULL;
+}
+
 int
 session_contentd(struct session *s, struct rpc_channel **ret, struct err *err)
 {
     int r;
 
-    if (!s->contentd_) {
-        r = connect_service(s, "ross-contentd", s->contentd_address, &s->contentd_, err);
-        if (r < 0)
-            return r;
-    }
-    *ret = s->contentd_;
-    return 0;
+    r = refresh(s, &s->contentd, "ross-contentd", s->contentd_address, forget_content, err);
+    if (r == 0)
+        *ret = s->contentd.ch;
+    return r;
 }
 
 int
@@ -122,13 +159,11 @@ session_snapshotter(struct session *s, struct rpc_channel **ret, struct err *err
 {
     int r;
 
-    if (!s->snapshotter_) {
-        r = connect_service(s, "ross-snapshotter", s->snapshotter_address, &s->snapshotter_, err);
-        if (r < 0)
-            return r;
-    }
-    *ret = s->snapshotter_;
-    return 0;
+    r = refresh(s, &s->snapshotter_service, "ross-snapshotter", s->snapshotter_address,
+                forget_snapshots, err);
+    if (r == 0)
+        *ret = s->snapshotter_service.ch;
+    return r;
 }
 
 int
@@ -137,13 +172,12 @@ session_content(struct session *s, struct content **ret, struct err *err)
     struct rpc_channel *ch;
     int r;
 
-    if (!s->content_) {
-        r = session_contentd(s, &ch, err);
-        if (r < 0)
-            return r;
-        s->content_ = content_client_new(ch);
-    }
-    *ret = s->content_;
+    r = session_contentd(s, &ch, err);
+    if (r < 0)
+        return r;
+    if (!s->content)
+        s->content = content_client_new(ch);
+    *ret = s->content;
     return 0;
 }
 
@@ -153,12 +187,11 @@ session_snapshots(struct session *s, struct snapshots **ret, struct err *err)
     struct rpc_channel *ch;
     int r;
 
-    if (!s->snapshots_) {
-        r = session_snapshotter(s, &ch, err);
-        if (r < 0)
-            return r;
-        s->snapshots_ = snapshots_client_new(ch, s->snapshotter);
-    }
-    *ret = s->snapshots_;
+    r = session_snapshotter(s, &ch, err);
+    if (r < 0)
+        return r;
+    if (!s->snapshots)
+        s->snapshots = snapshots_client_new(ch, s->snapshotter);
+    *ret = s->snapshots;
     return 0;
 }

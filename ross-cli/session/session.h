@@ -24,17 +24,21 @@ struct session {
     char *contentd_address, *snapshotter_address;
     bool foreign;        /* --address was given: nothing is started */
     struct call_ctx ctx; /* namespace; no deadline */
-    struct rpc_channel *contentd_, *snapshotter_;
-    struct content *content_;
-    struct snapshots *snapshots_;
+    struct session_service {
+        struct rpc_channel *ch;
+        int64_t seen_ns; /* when it was last known to be there */
+    } contentd, snapshotter_service;
+    struct content *content;
+    struct snapshots *snapshots;
 };
 
 void session_init(struct session *s, const struct session_options *opt);
 void session_done(struct session *s);
 
 /*
- * The channel or client, connected and answering; a service of ours is started when needed, and once more when the one that was there
- * left while we connected. All borrowed. Unavailable with the service's last words when it cannot be had.
+ * The channel or client, connected and answering; a service of ours is started when needed, and again when it left meanwhile
+ * because nobody asked it anything. Borrowed until the next of these calls. Unavailable with the service's last words when it
+ * cannot be had.
  */
 int session_contentd(struct session *s, struct rpc_channel **ret, struct err *err);
 int session_snapshotter(struct session *s, struct rpc_channel **ret, struct err *err);
