@@ -227,8 +227,8 @@ static int
 parse_field(struct parser *ps, struct selector *s)
 {
     const char *from;
-    char *name;
-    size_t n;
+    char *name = NULL;
+    size_t n = 0;
     int r;
 
     skip_space(ps);

@@ -264,13 +264,12 @@ compiles_alone(const char *pattern, size_t n)
 struct filter_regex *
 filter_regex_new(const char *pattern, size_t n)
 {
-    auto_free char *text = NULL;
-    struct translation t = {0};
+    auto_free char *text = xmalloc(TRANSLATION_FACTOR * FILTER_REGEX_MAX);
+    struct translation t = {.text = text};
     struct filter_regex *re;
 
     if (n > FILTER_REGEX_MAX)
         return NULL;
-    t.text = text = xmalloc(TRANSLATION_FACTOR * n + 1);
     if (!translate(pattern, pattern + n, &t) || !compiles_alone(t.text, t.n))
         return NULL;
     re = xcalloc(1, sizeof *re);

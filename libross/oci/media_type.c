@@ -58,8 +58,11 @@ bare_length(const char *name)
 const struct media_type *
 media_type_find(const char *name)
 {
-    size_t n = name ? bare_length(name) : 0;
+    size_t n;
 
+    if (!name)
+        return &other;
+    n = bare_length(name);
     for (size_t i = 0; i < ARRAY_LEN(types); i++)
         if (strlen(types[i].name) == n && memcmp(types[i].name, name, n) == 0)
             return &types[i];

@@ -148,7 +148,7 @@ open_document(const void *p, size_t n, const char *media_type, enum media_kind w
               const char *oci_name, struct json **ret, char **ret_media_type, struct err *err)
 {
     AUTO_PTR(json) doc = NULL;
-    enum media_kind kind;
+    enum media_kind kind = MEDIA_OTHER;
     const char *own;
     int r;
 

@@ -384,7 +384,7 @@ read_annotations(struct reader *r, struct labels *into)
             return e;
         if (into->n == ANNOTATIONS_MAX)
             return bad(r, "too many annotations");
-        if (*key)
+        if (key && value && *key)
             labels_set_raw(into, key, value);
     }
     return 0;
