@@ -233,8 +233,10 @@ call_done(struct client_call *c)
 static void
 batch_start(struct client_call *c, const grpc_op *ops, size_t n, void *tag)
 {
-    grpc_call_error e = grpc_call_start_batch(c->grpc, ops, n, tag, NULL);
+    grpc_call_error e;
 
+    grpc_core_given(c);
+    e = grpc_call_start_batch(c->grpc, ops, n, tag, NULL);
     assert(e == GRPC_CALL_OK);
 }
 
@@ -249,8 +251,10 @@ tag_wait(struct client_call *c, void *tag)
         until = c->cancelled && !c->cancel_sent ? grpc_core_time(clock_mono_ns() + CANCEL_POLL_NS)
                                                 : gpr_inf_future(GPR_CLOCK_MONOTONIC);
         ev = grpc_completion_queue_pluck(c->cq, tag, until, NULL);
-        if (ev.type == GRPC_OP_COMPLETE)
+        if (ev.type == GRPC_OP_COMPLETE) {
+            grpc_core_taken(c);
             return ev.success;
+        }
         if (c->cancelled && atomic_load(c->cancelled)) {
             c->cancel_sent = true;
             (void) grpc_call_cancel_with_status(c->grpc, GRPC_STATUS_CANCELLED,

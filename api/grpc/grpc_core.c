@@ -32,6 +32,17 @@ start(void)
     grpc_init();
 }
 
+#ifdef __SANITIZE_THREAD__
+/* gRPC is not instrumented (and linked as shared libraries then): what happens inside it is not looked at. */
+const char *__tsan_default_options(void);
+
+const char *
+__tsan_default_options(void)
+{
+    return "ignore_noninstrumented_modules=1";
+}
+#endif
+
 void
 grpc_core_start(void)
 {

@@ -33,6 +33,19 @@ int grpc_core_unpack(const ProtobufCMessageDescriptor *desc, struct arena *arena
 int grpc_core_bytes(grpc_byte_buffer *b, grpc_byte_buffer_reader *reader, const void **ret,
                     size_t *ret_n, void **ret_copy, struct err *err);
 
+/*
+ * What one thread gives to gRPC with a tag and another takes from it with that tag is ordered by gRPC's queues, which the
+ * thread sanitizer does not see: these tell it.
+ */
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#define grpc_core_given(p) __tsan_release(p)
+#define grpc_core_taken(p) __tsan_acquire(p)
+#else
+#define grpc_core_given(p) ((void) 0)
+#define grpc_core_taken(p) ((void) 0)
+#endif
+
 /* clock_mono_ns() points and gRPC's; 0 is "never". */
 gpr_timespec grpc_core_time(int64_t mono_ns);
 int64_t grpc_core_mono_ns(gpr_timespec t);

@@ -148,6 +148,7 @@ method_arm(struct grpc_service_host *h, struct method *m)
     grpc_metadata_array_init(&c->meta);
     (void) pthread_mutex_init(&c->lock, NULL);
     cond_init(&c->changed);
+    grpc_core_given(&c->new_tag);
     if (m->registered) {
         e = grpc_server_request_registered_call(
             h->server, m->registered, &c->grpc, &c->deadline, &c->meta,
@@ -202,6 +203,7 @@ batch_start(struct call *c, const grpc_op *ops, size_t n, struct tag *tag, bool 
     if (busy)
         *busy = true;
     (void) pthread_mutex_unlock(&c->lock);
+    grpc_core_given(tag);
     e = grpc_call_start_batch(c->grpc, ops, n, tag, NULL);
     assert(e == GRPC_CALL_OK);
 }
@@ -566,6 +568,7 @@ thread_main(void *arg)
         if (ev.type == GRPC_QUEUE_SHUTDOWN)
             break;
         tag = ev.tag;
+        grpc_core_taken(tag);
         if (tag->kind == TAG_SHUTDOWN) {
             (void) pthread_mutex_lock(&h->lock);
             h->shut_down = true;

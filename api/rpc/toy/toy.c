@@ -104,18 +104,19 @@ toy_later(struct rpc_call *call, void *impl, const void *request, void *reply, s
 {
     struct kept *k = arena_alloc(rpc_call_arena(call), sizeof *k);
     struct toy *t = impl;
+    bool kept;
 
     (void) request;
     (void) reply;
-    if (t->n_kept == TOY_KEPT_MAX)
-        return err_set(err, CODE_RESOURCE_EXHAUSTED, "too many calls are kept");
     *k = (struct kept){.toy = t, .call = call};
     rpc_call_on_cancel(call, kept_cancelled, k);
     (void) pthread_mutex_lock(&t->lock);
-    t->kept[t->n_kept++] = call;
+    kept = t->n_kept < TOY_KEPT_MAX;
+    if (kept)
+        t->kept[t->n_kept++] = call;
     (void) pthread_cond_broadcast(&t->changed);
     (void) pthread_mutex_unlock(&t->lock);
-    return RPC_LATER;
+    return kept ? RPC_LATER : err_set(err, CODE_RESOURCE_EXHAUSTED, "too many calls are kept");
 }
 
 static int
@@ -252,6 +253,17 @@ toy_finish_all(struct toy *t, int r)
         t->run(t->run_arg, finish_all, &f);
     else
         finish_all(&f);
+}
+
+int
+toy_get(struct toy *t, const int *counter)
+{
+    int n;
+
+    (void) pthread_mutex_lock(&t->lock);
+    n = *counter;
+    (void) pthread_mutex_unlock(&t->lock);
+    return n;
 }
 
 void

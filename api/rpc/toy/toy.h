@@ -37,5 +37,6 @@ void toy_done(struct toy *t);
 struct rpc_service toy_service(struct toy *t);
 /* Ends every kept call: r 0 answers text "later", else fails with that code. */
 void toy_finish_all(struct toy *t, int r);
+int toy_get(struct toy *t, const int *counter);
 /* Waits until the counter reaches n (at most 20 s, then ends the program). */
 void toy_wait(struct toy *t, const int *counter, int n);

@@ -221,14 +221,14 @@ void
 toy_case_stream_cancel(struct rpc_channel *ch, struct toy *t)
 {
     struct rpc_stream *s;
-    int before = t->n_ended;
+    int before = toy_get(t, &t->n_ended);
 
     s = stream_open(ch, "Chat");
     stream_send(s, "ping", 1);
     stream_expect(s, "ping", 1);
     rpc_stream_free(s); /* while the handler waits in rpc_recv */
     toy_wait(t, &t->n_ended, before + 1);
-    assert_int_equal(t->last_r, -CODE_CANCELED);
+    assert_int_equal(toy_get(t, &t->last_r), -CODE_CANCELED);
 
     s = stream_open(ch, "Count");
     stream_send(s, "", -1);
@@ -236,14 +236,14 @@ toy_case_stream_cancel(struct rpc_channel *ch, struct toy *t)
     stream_expect(s, "", 0);
     rpc_stream_free(s); /* while it sends for ever */
     toy_wait(t, &t->n_ended, before + 2);
-    assert_int_equal(t->last_r, -CODE_CANCELED);
+    assert_int_equal(toy_get(t, &t->last_r), -CODE_CANCELED);
 
     s = stream_open(ch, "Sum");
     stream_send(s, "", 1);
     toy_wait(t, &t->n_running, 1);
     rpc_stream_free(s);
     toy_wait(t, &t->n_ended, before + 3);
-    assert_int_equal(t->last_r, -CODE_CANCELED);
+    assert_int_equal(toy_get(t, &t->last_r), -CODE_CANCELED);
 }
 
 struct later_caller {
