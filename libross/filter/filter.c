@@ -13,6 +13,7 @@
  */
 #include "libross/filter/filter.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -236,6 +237,7 @@ parse_field(struct parser *ps, struct selector *s)
         r = parse_quoted(ps, false, &name, &n);
         if (r < 0)
             return r;
+        assert(name);
         s->impossible |= strlen(name) != n;
         strv_take(&s->path, name);
         return 0;
