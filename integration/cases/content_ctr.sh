@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# `ctr` of each version against ross-contentd alone: content, images, leases, containers, namespaces, version.
+# variants: 1.6 1.7 2.1
+. "$(dirname "$0")/../lib/common.sh"
+. "$(dirname "$0")/../lib/containerd.sh"
+need skopeo jq
+version=$1
+containerd_bin "$version"
+CD_ADDRESS=$ROSS_STATE/contentd.sock
+# unlike grep -q it reads to the end, so that the writer never meets a closed pipe
+has() { grep "$@" >/dev/null; }
+local_flag=()
+[ "$version" = 2.1 ] && local_flag=(--local)
+"$BIN/ross-contentd" --root "$ROSS_ROOT" --state "$ROSS_STATE" --log-level debug 2>"$WORK/contentd.log" &
+PIDS+=($!)
+wait_for 10 test -S "$CD_ADDRESS" || fail "ross-contentd does not start: $(cat "$WORK/contentd.log")"
+
+# --- version, plugins ---
+{ ctr version 2>/dev/null || true; } | has 'UUID:' || fail version # it exits with 1 when server and client differ
+ctr plugins ls | has 'io.containerd.content.v1' || fail "plugins ls"
+
+# --- content ---
+head -c 3000000 /dev/urandom >"$WORK/blob"
+digest=sha256:$(sha256sum <"$WORK/blob" | cut -d' ' -f1)
+ctr content ingest --expected-digest "$digest" --expected-size 3000000 a-ref <"$WORK/blob"
+ctr content get "$digest" | cmp - "$WORK/blob" || fail "content get differs"
+ctr content label "$digest" a.b/c=d >/dev/null
+ctr content ls -q 'labels."a.b/c"==d' 2>/dev/null | has "$digest" || fail "content ls with a filter"
+ctr content ls | has "$digest.*a.b/c=d" || fail "content ls"
+expect "$digest" ctr content ls -q
+# another namespace does not see it
+expect "" ctr -n other content ls -q
+! ctr -n other content get "$digest" >/dev/null 2>&1 || fail "another namespace can read it"
+# ... but need not send it again: its writer starts complete
+ctr -n other content ingest --expected-digest "$digest" --expected-size 3000000 b-ref <"$WORK/blob"
+expect "$digest" ctr -n other content ls -q
+expect 1 sh -c "ls $ROSS_ROOT/content/blobs/sha256 | wc -l"
+! ctr content ingest --expected-digest "sha256:$(printf 0%.0s {1..64})" --expected-size 3000000 bad <"$WORK/blob" 2>/dev/null ||
+    fail "a wrong digest was taken"
+ctr content active | has bad || fail "the refused write is not kept"
+ctr content rm "$digest" >/dev/null
+expect "" ctr content ls -q
+expect "$digest" ctr -n other content ls -q
+ctr -n other content rm "$digest" >/dev/null
+expect 0 sh -c "ls $ROSS_ROOT/content/blobs/sha256 | wc -l"
+
+# --- images ---
+demo_layout
+skopeo copy -q "oci:$WORK/demo:demo:latest" "oci-archive:$WORK/demo.tar:docker.io/lab/demo:1"
+ctr images import --no-unpack "${local_flag[@]}" "$WORK/demo.tar" >/dev/null
+name=$(ctr images ls -q)
+[ -n "$name" ] || fail "nothing was imported"
+ctr images tag "${local_flag[@]}" "$name" docker.io/lab/other:2 >/dev/null
+ctr images label docker.io/lab/other:2 k1=v1 k2=v2 >/dev/null
+ctr images ls 'labels.k1==v1' | has docker.io/lab/other:2 || fail "images ls with a filter"
+expect "docker.io/lab/other:2" ctr images ls -q 'name~=other'
+ctr images export "${local_flag[@]}" "$WORK/out.tar" docker.io/lab/other:2
+mkdir "$WORK/out" && tar -C "$WORK/out" -xf "$WORK/out.tar"
+jq -e '.manifests | length == 1' "$WORK/out/index.json" >/dev/null || fail "the export has no manifest"
+blobs=$(ctr content ls -q | sort)
+ctr images rm docker.io/lab/other:2 >/dev/null
+expect "$name" ctr images ls -q
+expect "$blobs" sh -c "$CD_BIN/ctr --address $CD_ADDRESS content ls -q | sort"
+
+# --- leases ---
+ctr leases create --id l1 x=y >/dev/null
+ctr leases ls | has '^l1 .*x=y' || fail "leases ls"
+! ctr leases create --id l1 >/dev/null 2>&1 || fail "a lease was made twice"
+expect l1 ctr leases ls -q
+ctr leases rm l1 >/dev/null
+expect "" ctr leases ls -q
+
+# --- containers ---
+cat >"$WORK/spec.json" <<'S'
+{"ociVersion": "1.0.2", "process": {"args": ["true"], "cwd": "/", "user": {}}, "root": {"path": "rootfs"}}
+S
+ctr containers create --config "$WORK/spec.json" --label role=test c1 >/dev/null
+ctr containers ls | has c1 || fail "containers ls"
+expect c1 ctr containers ls -q 'labels.role==test'
+ctr containers info c1 | jq -e '.ID == "c1" and .Labels.role == "test" and .Spec.ociVersion == "1.0.2"' >/dev/null || fail "containers info"
+ctr containers label c1 role=done >/dev/null
+expect "" ctr containers ls -q 'labels.role==test'
+expect "" ctr -n other containers ls -q
+! ctr containers create --config "$WORK/spec.json" c1 2>/dev/null || fail "a container was made twice"
+
+# --- namespaces ---
+ctr namespaces create fresh a=b
+ctr namespaces ls | has '^fresh *a=b' || fail "namespaces ls"
+ctr namespaces label fresh c=d
+ctr namespaces ls | has '^fresh *a=b,c=d' || fail "namespaces label"
+ctr namespaces rm fresh >/dev/null
+! ctr namespaces ls -q | has -x fresh || fail "namespaces rm"
+! ctr namespaces rm default >/dev/null 2>&1 || fail "a namespace in use was removed"
+
+! grep -E 'level=(warn|error)' "$WORK/contentd.log" || fail "the log has warnings"
