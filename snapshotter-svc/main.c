@@ -82,6 +82,7 @@ open_places(const struct options *o, struct diff_settings *d, struct rpc_channel
     r = grpc_channel_open(address, ret_ch, err);
     if (r < 0)
         return r;
+    d->places.channel = *ret_ch;
     d->places.content = content_client_new(*ret_ch);
     d->places.content_root = TAKE(root); /* for the life of the process */
     return 0;

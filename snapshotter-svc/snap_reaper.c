@@ -22,6 +22,7 @@
 
 #define REAP_DELAY_NS (100 * NS_PER_MS)
 #define SYNC_DELAY_NS (1000 * NS_PER_MS)
+#define STOP_TIME_NS  (2000 * NS_PER_MS)
 #define REAPER_NICE   10
 
 struct ids {
@@ -43,6 +44,7 @@ struct snap_reaper {
     struct err last_failure;        /* of the last batch */
     unsigned drains;                /* waiting */
     bool busy, stop;
+    int64_t stop_at_ns; /* with `stop`: when to leave even with work left */
 };
 
 static void
@@ -55,15 +57,16 @@ ids_add(struct ids *v, uint64_t id)
     v->items[v->n++] = id;
 }
 
+/* At the end there is a little time for what is queued; the rest is found again at the next start. */
 static bool
-stopping(struct snap_reaper *r)
+out_of_time(struct snap_reaper *r)
 {
-    bool stop;
+    bool out;
 
     (void) pthread_mutex_lock(&r->lock);
-    stop = r->stop;
+    out = r->stop && clock_mono_ns() > r->stop_at_ns;
     (void) pthread_mutex_unlock(&r->lock);
-    return stop;
+    return out;
 }
 
 /* One batch. What fails is kept in *failed, the first reason in *err. */
@@ -78,7 +81,7 @@ reap(struct snap_reaper *r, const struct ids *batch, struct ids *failed, struct 
         *err = e;
         return;
     }
-    for (size_t i = 0; i < batch->n && !stopping(r); i++) {
+    for (size_t i = 0; i < batch->n && !out_of_time(r); i++) {
         e = (struct err){0};
         if (snap_dirs_remove(r->dirs, batch->items[i], &e) == 0)
             continue;
@@ -202,6 +205,7 @@ run(void *arg)
             r->drains = 0;
         run_batch(r);
     }
+    run_batch(r);
     (void) pthread_mutex_unlock(&r->lock);
     return NULL;
 }
@@ -238,6 +242,7 @@ snap_reaper_stop(struct snap_reaper *r)
         return;
     (void) pthread_mutex_lock(&r->lock);
     r->stop = true;
+    r->stop_at_ns = clock_mono_ns() + STOP_TIME_NS;
     (void) pthread_cond_signal(&r->wake);
     (void) pthread_mutex_unlock(&r->lock);
     (void) pthread_join(r->thread, NULL);

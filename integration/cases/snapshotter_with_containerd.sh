@@ -28,7 +28,7 @@ skopeo copy -q --dest-tls-verify=false --dest-compress --dest-compress-format zs
 CD_DIR=$WORK/containerd-$version
 
 start_snapshotter() {
-    # blobs: 1.7 only through containerd's socket, the others from its files
+    # blobs: 1.7 through the socket only, the others from the files
     local content=()
     [ "$version" = 1.7 ] || content=(--content-root "$CD_DIR/root/io.containerd.content.v1.content")
     "$BIN/ross-snapshotter" --root "$ROSS_ROOT" --state "$ROSS_STATE" "${content[@]}" --content-address "$CD_DIR/c.sock" \

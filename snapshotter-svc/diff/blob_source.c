@@ -7,10 +7,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/client/records_client.h"
 #include "libross/base/fd.h"
 
 struct blob_source {
-    const struct call_ctx *ctx;
+    struct call_ctx ctx;
+    char *ns; /* that was found, when the caller had none */
     const struct oci_desc *desc;
     struct hasher *hash;
     int fd; /* of the file, or -1 and: */
@@ -39,6 +41,33 @@ open_file(const struct blob_places *places, const struct digest *d)
     return TAKE_FD(fd);
 }
 
+static int
+add_namespace(const struct namespace_ *n, void *arg)
+{
+    strv_add(arg, n->name);
+    return 0;
+}
+
+static int
+open_in_any_namespace(struct blob_source *b, const struct blob_places *places, struct err *err)
+{
+    AUTO(strv) names = {0};
+    int r;
+
+    r = namespaces_client_list(places->channel, NULL, add_namespace, &names, err);
+    if (r < 0)
+        return r;
+    r = -CODE_NOT_FOUND;
+    for (size_t i = 0; i < names.n && r == -CODE_NOT_FOUND; i++) {
+        free(b->ns);
+        b->ctx.ns = b->ns = xstrdup(names.items[i]);
+        r = content_reader_open(places->content, &b->ctx, &b->desc->digest, &b->reader, err);
+    }
+    if (!names.n)
+        return err_set(err, CODE_NOT_FOUND, "there is no namespace: not found");
+    return r;
+}
+
 int
 blob_source_open(const struct blob_places *places, const struct call_ctx *ctx,
                  const struct oci_desc *desc, struct blob_source **ret, struct err *err)
@@ -50,14 +79,16 @@ blob_source_open(const struct blob_places *places, const struct call_ctx *ctx,
     if (!digest_is_set(&desc->digest))
         return err_set(err, CODE_INVALID_ARGUMENT, "the layer's descriptor has no digest");
     b = xcalloc(1, sizeof *b);
-    b->ctx = ctx;
+    b->ctx = ctx ? *ctx : (struct call_ctx){0};
     b->desc = desc;
     b->fd = open_file(places, &desc->digest);
     if (b->fd < 0 && !places->content)
         return err_set(err, CODE_NOT_FOUND, "blob %s is not in the content store: not found",
                        digest_format(&desc->digest, shown));
     if (b->fd < 0) {
-        r = content_reader_open(places->content, ctx, &desc->digest, &b->reader, err);
+        r = content_reader_open(places->content, &b->ctx, &desc->digest, &b->reader, err);
+        if (r == -CODE_FAILED_PRECONDITION && !b->ctx.ns && places->channel)
+            r = open_in_any_namespace(b, places, err);
         if (r < 0)
             return err_wrap(err, r, "read blob %s", digest_format(&desc->digest, shown));
     }
@@ -93,7 +124,7 @@ blob_source_read(void *source, void *p, size_t n, struct err *err)
     struct blob_source *b = source;
     ssize_t got;
 
-    if (call_ctx_cancelled(b->ctx))
+    if (call_ctx_cancelled(&b->ctx))
         return err_set(err, CODE_CANCELED, "the caller is gone");
     if (b->fd >= 0) {
         do
@@ -124,5 +155,6 @@ blob_source_free(struct blob_source *b)
     (void) fd_close(b->fd);
     content_reader_free(b->reader);
     hasher_free(b->hash);
+    free(b->ns);
     free(b);
 }

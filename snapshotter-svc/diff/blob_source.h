@@ -12,12 +12,20 @@
 
 struct blob_source;
 
+struct rpc_channel;
+
 struct blob_places {
     const char *content_root; /* whose blobs/ALG/HEX are looked at first; NULL = none */
     struct content *content;  /* or NULL; borrowed */
+    struct rpc_channel
+        *channel; /* of `content`, for its namespaces and leases; or NULL; borrowed */
 };
 
-/* NotFound when no place has it. `ctx` and `desc` are borrowed until blob_source_free. */
+/*
+ * NotFound when no place has it. A caller without a namespace (containerd 1.x calls its proxied differs so) gets the blob
+ * from any namespace that has it: a digest is a digest. `ctx` and `desc` are borrowed until
+ * blob_source_free.
+ */
 int blob_source_open(const struct blob_places *places, const struct call_ctx *ctx,
                      const struct oci_desc *desc, struct blob_source **ret, struct err *err);
 /*

@@ -7,13 +7,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/client/records_client.h"
 #include "diff_target.h"
 #include "libross/archive/tar_diff.h"
+#include "libross/base/clock.h"
 #include "libross/base/fd.h"
 #include "libross/base/random.h"
 #include "libross/mount/mount_temp.h"
 
 #define LABEL_UNCOMPRESSED "containerd.io/uncompressed"
+#define LABEL_EXPIRE       "containerd.io/gc.expire"
+#define LEASE_NS           (INT64_C(3600) * NS_PER_S)
 #define TYPE_TAR           "application/vnd.oci.image.layer.v1.tar"
 
 static int
@@ -111,11 +115,30 @@ diff_is_upper_of(const struct mount_list *left, const struct mount_list *right)
 
 struct ingest {
     struct content *content;
-    const struct call_ctx *ctx;
+    struct call_ctx ctx;
     struct content_writer *writer;
-    char *ref;
+    char *ref, *lease;
     bool random;
 };
+
+/*
+ * A caller whose lease did not come through (containerd does not forward it to a proxied differ) has nothing that keeps
+ * the blob until it refers to it: a lease of our own does, and ends by itself. Without leases the blob takes its chance.
+ */
+static void
+take_lease(struct ingest *in, struct rpc_channel *ch)
+{
+    AUTO(lease) made = {0};
+    AUTO(labels) labels = {0};
+    char hex[33], expires[CLOCK_STR_MAX];
+
+    if (in->ctx.lease || !ch)
+        return;
+    in->lease = xasprintf("ross-diff-%s", random_hex(hex, 16));
+    labels_set(&labels, LABEL_EXPIRE, clock_format(clock_now_ns() + LEASE_NS, expires));
+    if (leases_client_create(ch, &in->ctx, in->lease, &labels, &made, NULL) == 0)
+        in->ctx.lease = in->lease;
+}
 
 static int
 ingest_begin(struct ingest *in, const char *ref, struct err *err)
@@ -125,7 +148,7 @@ ingest_begin(struct ingest *in, const char *ref, struct err *err)
 
     in->random = !*ref;
     in->ref = in->random ? xasprintf("ross-diff-%s", random_hex(hex, 16)) : xstrdup(ref);
-    r = content_writer_open(in->content, in->ctx, &(struct content_writer_open){.ref = in->ref},
+    r = content_writer_open(in->content, &in->ctx, &(struct content_writer_open){.ref = in->ref},
                             &in->writer, err);
     if (r < 0)
         return err_wrap(err, r, "write the layer");
@@ -138,8 +161,9 @@ ingest_end(struct ingest *in, bool failed)
 {
     content_writer_free(in->writer);
     if (failed && in->random && in->ref)
-        (void) content_abort(in->content, in->ctx, in->ref, NULL);
+        (void) content_abort(in->content, &in->ctx, in->ref, NULL);
     free(in->ref);
+    free(in->lease);
 }
 
 static int
@@ -163,11 +187,11 @@ add_missing_label(struct ingest *in, const struct digest *blob, const struct lab
 
     if (!diff_id)
         return 0;
-    r = content_info_get(in->content, in->ctx, blob, &info, err);
+    r = content_info_get(in->content, &in->ctx, blob, &info, err);
     if (r < 0 || labels_find(&info.labels, LABEL_UNCOMPRESSED))
         return r;
     strv_add(&mask, "labels." LABEL_UNCOMPRESSED);
-    return content_update(in->content, in->ctx, blob, labels, &mask, &after, err);
+    return content_update(in->content, &in->ctx, blob, labels, &mask, &after, err);
 }
 
 static int
@@ -266,7 +290,7 @@ int
 diff_create(const struct diff_settings *d, const struct call_ctx *ctx,
             const struct diff_create_request *rq, struct oci_desc *ret, struct err *err)
 {
-    struct ingest in = {.content = d->places.content, .ctx = ctx};
+    struct ingest in = {.content = d->places.content};
     struct tar_diff_options o = {
         .has_source_epoch = rq->has_source_epoch,
         .source_epoch_sec = rq->source_epoch_sec,
@@ -283,6 +307,9 @@ diff_create(const struct diff_settings *d, const struct call_ctx *ctx,
         return err_set(err, CODE_INVALID_ARGUMENT, "no mounts of which to make a layer");
     if (!in.content)
         return err_set(err, CODE_FAILED_PRECONDITION, "no content service to write the layer to");
+    if (ctx)
+        in.ctx = *ctx;
+    take_lease(&in, d->places.channel);
     r = ingest_begin(&in, rq->ref, err);
     if (r == 0)
         r = write_layer(d, rq, &o, &in, &made, err);
