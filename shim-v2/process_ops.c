@@ -116,6 +116,10 @@ on_started(void *arg, int r, const struct err *err, const char *out, size_t n)
     (void) out;
     (void) n;
     if (r == 0) {
+        struct err e = {0};
+
+        if (stdio_begin_input(p->io, &e) < 0)
+            log_error("a container has no stdin", KV_STR("container", p->c->id), KV_ERR(&e));
         p->state = PROCESS_RUNNING;
         event_start(p->c->shim->events, p->c->id, (uint32_t) p->pid);
     }
@@ -203,6 +207,8 @@ on_exec_started(void *arg, int r, const struct err *err, const char *out, size_t
     (void) n;
     if (r == 0)
         r = process_adopt(p, pid_file, &e);
+    if (r == 0)
+        r = stdio_begin_input(p->io, &e);
     if (r < 0) {
         exec_failed(op, r, &e);
         return;

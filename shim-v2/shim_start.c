@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -147,18 +148,30 @@ oom_adjust(pid_t pid)
     }
 }
 
-static int
-server_spawn(const struct shim_args *args, const struct bootstrap *b, const char *address,
-             int listen_fd, struct err *err)
+/* Its true name, for who looks at the process list. */
+static char *
+self_path(void)
 {
-    const char *argv[16] = {
-        "/proc/self/exe", "-namespace",        args->ns, "-id", args->id, "-address", args->address,
-        "-state",         shim_state_dir(args)};
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+
+    if (n > 0)
+        path[n] = '\0';
+    return xstrdup(n > 0 && access(path, X_OK) == 0 ? path : "/proc/self/exe");
+}
+
+static int
+server_spawn(const struct shim_args *args, const struct bootstrap *b, int listen_fd,
+             struct err *err)
+{
+    auto_free char *self = self_path();
+    const char *argv[16] = {self,          "-namespace", args->ns,
+                            "-id",         args->id,     "-address",
+                            args->address, "-state",     shim_state_dir(args)};
     struct proc_spawn spec = PROC_SPAWN_INIT;
     int n = 9, r;
     pid_t pid;
 
-    (void) address;
     if (args->debug || b->debug)
         argv[n++] = "-debug";
     argv[n] = NULL;
@@ -237,7 +250,7 @@ start(const struct shim_args *args, struct bootstrap *b, struct err *err)
         return r;
     r = shim_socket_listen(address, &listen_fd, err);
     if (r == 0) {
-        r = server_spawn(args, b, address, listen_fd, err);
+        r = server_spawn(args, b, listen_fd, err);
         if (r < 0)
             shim_socket_remove(listen_fd);
     }

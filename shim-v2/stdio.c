@@ -52,7 +52,7 @@ struct stdio {
     struct logger *logger;
     struct ross_log *log;
     unsigned open; /* outputs and loggers that have not ended */
-    bool started, logger_ready;
+    bool in_fifo, in_closed;
     void (*drained)(void *arg);
     void *drained_arg;
 };
@@ -199,13 +199,7 @@ stdin_open(struct stdio *s, struct err *err)
                   err);
     if (r < 0)
         return r;
-    if (fifo) {
-        char name[PATH_FD_MAX];
-
-        s->in_hold = open(path_of_fd(s->in_src, name), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-        if (s->in_hold < 0)
-            return err_sys(err, errno, "hold stdin %s open", s->spec.stdin_path);
-    }
+    s->in_fifo = fifo;
     if (s->spec.terminal)
         return 0;
     if (!fifo) { /* a file or device needs no copying */
@@ -225,7 +219,6 @@ on_logger_ready(void *arg, int r, const struct err *err)
 {
     struct stdio *s = arg;
 
-    s->logger_ready = true;
     for (int i = 0; i < 2; i++)
         s->out[i].src = fd_close(s->out[i].src); /* the logger has its own */
     s->ready(s->ready_arg, r, err);
@@ -462,6 +455,22 @@ stdin_end(void *arg)
     s->in = NULL;
 }
 
+/*
+ * Our own writer keeps a detaching client from being the end of the input. A client that has written and left already is
+ * not held open for: it may have tried to close the stream before anybody could listen.
+ */
+static int
+stdin_hold(struct stdio *s, struct err *err)
+{
+    struct pollfd p = {.fd = s->in_src, .events = POLLIN};
+    char name[PATH_FD_MAX];
+
+    if (!s->in_fifo || s->in_closed || (poll(&p, 1, 0) > 0 && (p.revents & POLLHUP)))
+        return 0;
+    s->in_hold = open(path_of_fd(s->in_src, name), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+    return s->in_hold < 0 ? err_sys(err, errno, "hold stdin open") : 0;
+}
+
 static int
 stdin_start(struct stdio *s, struct err *err)
 {
@@ -472,6 +481,17 @@ stdin_start(struct stdio *s, struct err *err)
                               .end_arg = s};
 
     return relay_new(s->spec.loop, &spec, &s->in, err);
+}
+
+int
+stdio_begin_input(struct stdio *s, struct err *err)
+{
+    int r;
+
+    if (s->in_src < 0 || s->in)
+        return 0;
+    r = stdin_hold(s, err);
+    return r < 0 ? r : stdin_start(s, err);
 }
 
 static int
@@ -502,7 +522,6 @@ stdio_started(struct stdio *s, struct err *err)
 {
     int r = 0;
 
-    s->started = true;
     for (int i = 0; i < 3; i++)
         s->child[i] = fd_close(s->child[i]);
     if (s->console)
@@ -510,14 +529,13 @@ stdio_started(struct stdio *s, struct err *err)
     for (int i = 0; i < 2 && r == 0; i++)
         if (s->out[i].src >= 0)
             r = output_start(&s->out[i], err);
-    if (r == 0 && s->in_src >= 0)
-        r = stdin_start(s, err);
     return r;
 }
 
 void
 stdio_close_stdin(struct stdio *s)
 {
+    s->in_closed = true;
     s->in_hold = fd_close(s->in_hold);
 }
 

@@ -34,6 +34,9 @@ const char *stdio_console_path(const struct stdio *s);
 /* The runtime has started the process: lets go of its ends, takes the terminal, starts copying. */
 int stdio_started(struct stdio *s, struct err *err);
 
+/* The process has begun: feeds its stdin from now on. */
+int stdio_begin_input(struct stdio *s, struct err *err);
+
 /* The process sees the end of its stdin once all other writers of the fifo are gone. */
 void stdio_close_stdin(struct stdio *s);
 /* Without a terminal nothing happens. */

@@ -160,7 +160,7 @@ static int
 do_create(struct rpc_call *call, void *impl, const void *request, void *reply, struct err *err)
 {
     const Containerd__Task__V2__CreateTaskRequest *m = request;
-    const char *names[] = {m->bundle,  m->stdin,     m->stdout,
+    const char *names[] = {m->bundle, m->stdin,      m->stdout,
                            m->stderr, m->checkpoint, m->parent_checkpoint};
     struct container_create req = {.id = str(m->id),
                                    .bundle = str(m->bundle),
