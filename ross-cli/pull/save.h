@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Images of the store as one tar: an OCI layout that `docker load` understands as well. */
+#pragma once
+
+#include "ross-cli/pull/pull.h"
+
+struct save_options {
+    int fd;                    /* where the tar goes: a file or a pipe; borrowed */
+    const struct strv *images; /* names of records, as typed */
+    const struct oci_platform
+        *platform; /* only this one's manifest; NULL = all that an index has here */
+    const atomic_bool *cancelled;
+};
+
+/* NotFound when an image or a blob of it is not in the store. What was written before an error is no whole archive. */
+int save_images(const struct pull_services *svc, const struct save_options *opt, struct err *err);
