@@ -23,6 +23,7 @@ struct command_row {
     size_t options_size;         /* of the struct that the options fill in; zeroed before */
     int words_min, words_max;    /* arguments after the options; max -1 = any number */
     bool stop_at_word;           /* the rest belongs to somebody else (run IMAGE CMD…) */
+    bool hidden;                 /* not for people: neither in help nor in completion */
     /*
      * Returns the exit code of the process (>= 0), or a negative code with err, which main prints as one sentence and
      * turns into EXIT_OURS (InvalidArgument that names a wrong option: EXIT_USAGE is main's own, from parsing).
@@ -32,3 +33,10 @@ struct command_row {
 
 extern const struct command_row *const commands[];
 extern const size_t commands_n;
+
+/* How many rows `options` has. */
+static inline size_t
+command_options_n(const struct command_row *c)
+{
+    return c->options_count ? *c->options_count : c->n_options;
+}

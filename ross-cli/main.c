@@ -11,60 +11,6 @@
 #include "libross/base/version.h"
 #include "libross/config/places.h"
 
-#define GLOBAL(member) offsetof(struct session_options, member)
-
-static const struct option_row global_rows[] = {
-    {.name = "root",
-     .type = OPTION_STR,
-     .offset = GLOBAL(root),
-     .arg = "DIR",
-     .help = "persistent data (ROSS_ROOT, default " PLACES_ROOT_DEFAULT ")"},
-    {.name = "state",
-     .type = OPTION_STR,
-     .offset = GLOBAL(state),
-     .arg = "DIR",
-     .help = "sockets and running tasks (ROSS_STATE, default " PLACES_STATE_DEFAULT ")"},
-    {.name = "address",
-     .letter = 'a',
-     .type = OPTION_STR,
-     .offset = GLOBAL(address),
-     .arg = "SOCKET",
-     .help =
-         "content and records service to use instead of starting our own; a containerd works too"},
-    {.name = "snapshotter-address",
-     .type = OPTION_STR,
-     .offset = GLOBAL(snapshotter_address),
-     .arg = "SOCKET",
-     .help = "snapshot and diff service (default: as --address, else our own)"},
-    {.name = "namespace",
-     .letter = 'n',
-     .type = OPTION_STR,
-     .offset = GLOBAL(ns),
-     .arg = "NAME",
-     .help = "containerd namespace (CONTAINERD_NAMESPACE, default \"default\")"},
-    {.name = "snapshotter",
-     .type = OPTION_STR,
-     .offset = GLOBAL(snapshotter),
-     .arg = "NAME",
-     .help = "snapshotter name in requests (CONTAINERD_SNAPSHOTTER, default \"ross\")"},
-    {.name = "config",
-     .type = OPTION_STR,
-     .offset = GLOBAL(config),
-     .arg = "FILE",
-     .help = "settings file with the options above (default /etc/ross/ross-cli.toml when there)"},
-    {.name = "log-level",
-     .type = OPTION_STR,
-     .offset = GLOBAL(log_level),
-     .arg = "LEVEL",
-     .help = "trace, debug, info, warn or error, for us and for services we start"},
-    {.name = "help",
-     .letter = 'h',
-     .type = OPTION_FLAG,
-     .offset = GLOBAL(help),
-     .help = "show this"},
-    {.name = "version", .type = OPTION_FLAG, .offset = GLOBAL(version), .help = "show the version"},
-};
-
 #define CONFIG_DEFAULT "/etc/ross/ross-cli.toml"
 
 static int
@@ -126,18 +72,14 @@ help_all(FILE *to)
     fprintf(to, "usage: ross-cli [OPTION…] COMMAND [ARG…]\n\nRuns containers without a central "
                 "daemon.\n\ncommands:\n");
     for (size_t i = 0; i < commands_n; i++)
-        fprintf(to, "  %-18s %s%s%s%s\n", commands[i]->path, commands[i]->summary,
-                commands[i]->aliases ? " (also: " : "",
-                commands[i]->aliases ? commands[i]->aliases : "", commands[i]->aliases ? ")" : "");
+        if (!commands[i]->hidden)
+            fprintf(to, "  %-18s %s%s%s%s\n", commands[i]->path, commands[i]->summary,
+                    commands[i]->aliases ? " (also: " : "",
+                    commands[i]->aliases ? commands[i]->aliases : "",
+                    commands[i]->aliases ? ")" : "");
     fprintf(to, "\noptions:\n");
-    options_help(to, global_rows, ARRAY_LEN(global_rows));
+    options_help(to, session_option_rows, session_option_rows_n);
     fprintf(to, "\n'ross-cli COMMAND --help' tells more about one command.\n");
-}
-
-static size_t
-options_of(const struct command_row *c)
-{
-    return c->options_count ? *c->options_count : c->n_options;
 }
 
 static void
@@ -146,9 +88,9 @@ help_command(FILE *to, const struct command_row *c)
     fprintf(to, "usage: ross-cli %s %s\n\n%s.\n", c->path, c->synopsis, c->summary);
     if (c->aliases)
         fprintf(to, "also: %s\n", c->aliases);
-    if (options_of(c)) {
+    if (command_options_n(c)) {
         fprintf(to, "\noptions:\n");
-        options_help(to, c->options, options_of(c));
+        options_help(to, c->options, command_options_n(c));
     }
 }
 
@@ -191,8 +133,8 @@ run_command(struct session *s, const struct command_row *c, int argc, char **arg
         help_command(stdout, c);
         return 0;
     }
-    r = options_parse(c->options, options_of(c), options, argc, argv, c->stop_at_word, &words,
-                      &err);
+    r = options_parse(c->options, command_options_n(c), options, argc, argv, c->stop_at_word,
+                      &words, &err);
     if (r < 0) {
         fprintf(stderr, "ross-cli %s: %s (see 'ross-cli %s --help')\n", c->path, err.msg, c->path);
         return EXIT_USAGE;
@@ -217,16 +159,16 @@ read_settings(struct session_options *opt, struct err *err)
 
     if (!opt->config && access(CONFIG_DEFAULT, F_OK) < 0)
         return 0;
-    r = options_read_file(opt->config ? opt->config : CONFIG_DEFAULT, global_rows,
-                          ARRAY_LEN(global_rows), &from_file, err);
+    r = options_read_file(opt->config ? opt->config : CONFIG_DEFAULT, session_option_rows,
+                          session_option_rows_n, &from_file, err);
     if (r < 0)
         return r;
     /* the command line wins */
-    for (size_t i = 0; i < ARRAY_LEN(global_rows); i++) {
-        if (global_rows[i].type != OPTION_STR)
+    for (size_t i = 0; i < session_option_rows_n; i++) {
+        if (session_option_rows[i].type != OPTION_STR)
             continue;
-        to = (const char **) ((char *) opt + global_rows[i].offset);
-        from = (const char **) ((char *) &from_file + global_rows[i].offset);
+        to = (const char **) ((char *) opt + session_option_rows[i].offset);
+        from = (const char **) ((char *) &from_file + session_option_rows[i].offset);
         if (!*to)
             *to = *from;
     }
@@ -244,7 +186,8 @@ main(int argc, char **argv)
     int words, used, r;
 
     log_init("ross-cli");
-    r = options_parse(global_rows, ARRAY_LEN(global_rows), &opt, argc, argv, true, &words, &err);
+    r = options_parse(session_option_rows, session_option_rows_n, &opt, argc, argv, true, &words,
+                      &err);
     if (r == 0)
         r = read_settings(&opt, &err);
     if (r == 0 && opt.log_level)

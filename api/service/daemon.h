@@ -13,6 +13,7 @@ struct daemon_options {
         *log_level;       /* --root --state --address --config --log-level */
     int64_t idle_exit_ns; /* --idle-exit: leave after that long without a call; 0 = never */
     bool version, help;
+    bool print_options; /* hidden: the table, for the manual page */
 };
 
 /* The rows above, for the program's own table: copy them in front of its own. */
@@ -22,8 +23,8 @@ extern const size_t daemon_option_rows_n;
 /*
  * Reads the command line into `into`, a struct of `size` bytes that begins with its struct daemon_options (whose
  * `program` is set), over the settings file: --config, else /etc/ross/PROGRAM.toml when that exists. Fills root, state and
- * address (STATE/NAME.sock for "ross-NAME") with their defaults, sets the log level, answers --version and --help on
- * stdout.
+ * address (STATE/NAME.sock for "ross-NAME") with their defaults, sets the log level, answers --version, --help and
+ * the hidden --print-options (as Markdown) on stdout.
  *   about        one sentence for --help
  *   *ret_words   as options_parse()
  * Returns 1 when the answer was all that was asked for.

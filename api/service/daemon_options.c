@@ -8,6 +8,7 @@
 #include "libross/base/log.h"
 #include "libross/base/path.h"
 #include "libross/base/version.h"
+#include "libross/config/options_doc.h"
 #include "libross/config/places.h"
 
 #define CONFIG_DIR "/etc/ross"
@@ -32,6 +33,11 @@ const struct option_row daemon_option_rows[] = {
         "Leave after TIME without a call (default: stay)."),
     ROW("version", OPTION_FLAG, version, NULL, "Print the version and leave."),
     ROW("help", OPTION_FLAG, help, NULL, "Print this text and leave."),
+    {.name = "print-options",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct daemon_options, print_options),
+     .help = "Print the options as Markdown and leave.",
+     .hidden = true},
 };
 const size_t daemon_option_rows_n = ARRAY_LEN(daemon_option_rows);
 
@@ -99,6 +105,10 @@ daemon_options_read(const struct option_row *rows, size_t n, void *into, size_t 
     asked = ((struct daemon_options *) first)->config;
     if (((struct daemon_options *) first)->help)
         return answer_help(opt, rows, n, about);
+    if (((struct daemon_options *) first)->print_options) {
+        options_markdown(stdout, rows, n);
+        return 1;
+    }
     if (((struct daemon_options *) first)->version) {
         (void) printf("%s %s\n", opt->program, ROSS_VERSION);
         return 1;

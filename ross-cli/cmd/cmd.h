@@ -5,4 +5,6 @@
 #include "ross-cli/command.h"
 
 extern const struct command_row cmd_run, cmd_image_pull, cmd_image_list, cmd_image_inspect,
-    cmd_image_remove, cmd_image_load, cmd_container_list, cmd_container_rm, cmd_health, cmd_version;
+    cmd_image_remove, cmd_image_load, cmd_container_list, cmd_container_rm, cmd_health, cmd_version, cmd_completion, cmd_docs;
+extern const struct command_row cmd_image_push, cmd_image_save, cmd_image_tags, cmd_search, cmd_login,
+    cmd_logout;

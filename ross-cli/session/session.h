@@ -6,6 +6,7 @@
 
 #include "api/rpc/rpc.h"
 #include "libross/base/call_ctx.h"
+#include "libross/config/options.h"
 #include "libross/contract/content.h"
 #include "libross/contract/snapshots.h"
 
@@ -18,6 +19,8 @@ struct session_options {
     const char *config, *log_level;
     bool help, version;
 };
+extern const struct option_row session_option_rows[];
+extern const size_t session_option_rows_n;
 
 struct session {
     const char *root, *state, *snapshotter, *log_level;
