@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # What goes wrong is said in one sentence, with the right exit code, and leaves nothing half-made behind.
 . "$(dirname "$0")/../lib/common.sh"
+. "$(dirname "$0")/../lib/layout.sh"
 need skopeo jq python3
 demo_layout
 ross load -q --input "$WORK/demo" >/dev/null
@@ -39,24 +40,7 @@ port=$(free_port)
 expect_fail 125 "127.0.0.1:$port" ross image pull -q "127.0.0.1:$port/x"
 nothing_left "registry"
 
-# layouts with something wrong inside: make_layout NAME LAYER_FILE MEDIA_TYPE DIFF_ID [ARCH]
-make_layout() {
-    local dir=$WORK/bad-$1 layer=$2 type=$3 diff=$4 arch=${5:-$(dpkg --print-architecture)} hex size chex csize mhex
-    rm -rf "$dir"
-    mkdir -p "$dir/blobs/sha256"
-    hex=$(sha256sum <"$layer" | cut -d' ' -f1) size=$(stat -c %s "$layer")
-    cp "$layer" "$dir/blobs/sha256/$hex"
-    printf '{"architecture":"%s","os":"linux","config":{"Cmd":["/bin/true"]},"rootfs":{"type":"layers","diff_ids":["%s"]}}' "$arch" "$diff" >"$WORK/c.json"
-    chex=$(sha256sum <"$WORK/c.json" | cut -d' ' -f1) csize=$(stat -c %s "$WORK/c.json")
-    cp "$WORK/c.json" "$dir/blobs/sha256/$chex"
-    printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:%s","size":%d},"layers":[{"mediaType":"%s","digest":"sha256:%s","size":%d}]}' "$chex" "$csize" "$type" "$hex" "$size" >"$WORK/m.json"
-    mhex=$(sha256sum <"$WORK/m.json" | cut -d' ' -f1)
-    cp "$WORK/m.json" "$dir/blobs/sha256/$mhex"
-    echo '{"imageLayoutVersion":"1.0.0"}' >"$dir/oci-layout"
-    printf '{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:%s","size":%d,"platform":{"os":"linux","architecture":"%s"},"annotations":{"org.opencontainers.image.ref.name":"bad:%s"}}]}' "$mhex" "$(stat -c %s "$WORK/m.json")" "$arch" "$1" >"$dir/index.json"
-    LAYOUT=$dir LAYER=$hex
-}
-OCI_TAR=application/vnd.oci.image.layer.v1.tar
+# layouts with something wrong inside
 python3 - "$WORK" <<'P'
 import io, sys, tarfile
 work = sys.argv[1]
@@ -87,7 +71,9 @@ make_layout type "$WORK/good.tar.gz" application/x-unknown "$good_diff"
 expect_fail 125 "application/x-unknown" ross load -q --input "$LAYOUT"
 make_layout platform "$WORK/good.tar.gz" $OCI_TAR+gzip "$good_diff" s390x
 expect_fail 125 "s390x" ross run -q --platform linux/s390x "$REGISTRY/demo:1" true
-make_layout flipped "$WORK/good.tar.gz" $OCI_TAR+gzip "$good_diff"
+# (a layer of its own: a blob that is in the store already is not read again)
+printf 'never seen before\n' >"$WORK/motd"; tar -C "$WORK" -cf "$WORK/fresh.tar" motd; gzip -k "$WORK/fresh.tar"
+make_layout flipped "$WORK/fresh.tar.gz" $OCI_TAR+gzip "sha256:$(sha256sum <"$WORK/fresh.tar" | cut -d' ' -f1)"
 printf X | dd of="$LAYOUT/blobs/sha256/$LAYER" bs=1 seek=20 conv=notrunc 2>/dev/null
 expect_fail 125 "$LAYER" ross load -q --input "$LAYOUT"
 nothing_left "bad layouts"

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Images from a registry and from files: pull, list, inspect, remove, load; gzip, zstd and plain layers; an index; a digest.
 . "$(dirname "$0")/../lib/common.sh"
-need skopeo jq umoci
+. "$(dirname "$0")/../lib/layout.sh"
+need skopeo jq umoci zstd
 start_registry
 push_demo demo:latest
 digest=$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$REGISTRY/demo:latest")
@@ -24,9 +25,16 @@ expect fresh ross run --rm "$REGISTRY/other:v1" echo fresh
 # other formats of manifests and layers
 skopeo copy -q --format v2s2 --src-tls-verify=false --dest-tls-verify=false "docker://$REGISTRY/demo" "docker://$REGISTRY/schema2:1"
 expect docker ross run --rm "$REGISTRY/schema2:1" echo docker
-skopeo copy -q --format oci --dest-compress-format zstd --dest-compress --src-tls-verify=false --dest-tls-verify=false "docker://$REGISTRY/demo" "docker://$REGISTRY/zstd:1"
-skopeo inspect --raw --tls-verify=false "docker://$REGISTRY/zstd:1" | grep -q zstd || fail "skopeo did not make a zstd layer"
-expect zstd ross run --rm "$REGISTRY/zstd:1" echo zstd
+layer=$(jq -r '.layers[0].digest[7:]' "$WORK/demo/blobs/sha256/$(jq -r '.manifests[0].digest[7:]' "$WORK/demo/index.json")")
+gunzip -c "$WORK/demo/blobs/sha256/$layer" >"$WORK/plain.tar"
+zstd -q "$WORK/plain.tar"
+diff=sha256:$(sha256sum <"$WORK/plain.tar" | cut -d' ' -f1)
+make_layout zstd "$WORK/plain.tar.zst" $OCI_TAR+zstd "$diff"
+skopeo copy -q --dest-tls-verify=false "oci:$LAYOUT:bad:zstd" "docker://$REGISTRY/zstd:1"
+make_layout plain "$WORK/plain.tar" $OCI_TAR "$diff"
+skopeo copy -q --dest-tls-verify=false --dest-decompress "oci:$LAYOUT:bad:plain" "docker://$REGISTRY/plain:1"
+expect plain ross run --rm "$REGISTRY/plain:1" /bin/echo plain
+expect zstd ross run --rm "$REGISTRY/zstd:1" /bin/echo zstd
 
 # several layers: files replaced, removed and added by umoci
 umoci init --layout "$WORK/multi"
@@ -45,8 +53,8 @@ got=0; ross run --rm "$REGISTRY/multi:3" test -e /etc/motd || got=$?
 [ $got = 1 ] || fail "a file removed by an upper layer is still there"
 
 # an index of two platforms
-manifest=$(skopeo inspect --raw --tls-verify=false "docker://$REGISTRY/demo:latest")
-size=$(printf %s "$manifest" | wc -c)
+
+size=$(skopeo inspect --raw --tls-verify=false "docker://$REGISTRY/demo:latest" | wc -c)
 arch=$(dpkg --print-architecture)
 index=$(printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:%064d","size":%d,"platform":{"os":"linux","architecture":"s390x"}},{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"%s","size":%d,"platform":{"os":"linux","architecture":"%s"}}]}' 0 "$size" "$digest" "$size" "$arch")
 put_manifest() { curl -fsS -X PUT -H "Content-Type: $3" --data-binary "$4" "http://$REGISTRY/v2/$1/manifests/$2" -o /dev/null -w '%{http_code}'; }

@@ -6,6 +6,7 @@ demo_layout
 ross load -q --input "$WORK/demo" >/dev/null
 
 for sig in TERM INT USR1; do
+    rm -f "$WORK/out"
     "$BIN/ross-cli" run --rm demo sh -c 'trap "echo got TERM; exit 7" TERM; trap "echo got INT; exit 7" INT; trap "echo got USR1; exit 7" USR1; echo ready; while :; do sleep 1 & wait; done' >"$WORK/out" &
     pid=$!
     PIDS+=($pid)
@@ -19,6 +20,7 @@ done
 assert_clean
 
 # the client dies, the container lives on
+rm -f "$WORK/out"
 "$BIN/ross-cli" run --name lives demo sh -c 'echo ready; while :; do sleep 1; done' >"$WORK/out" &
 pid=$!
 wait_for 10 grep -q ready "$WORK/out" || fail "the container did not start"

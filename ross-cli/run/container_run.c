@@ -106,6 +106,7 @@ command_fault(const char *text)
         {"no such file or directory", STATUS_NOT_FOUND},
         {"permission denied", STATUS_CANNOT_EXECUTE},
         {"is a directory", STATUS_CANNOT_EXECUTE},
+        {"open executable", STATUS_CANNOT_EXECUTE}, /* crun, of a directory */
         {"exec format error", STATUS_CANNOT_EXECUTE},
     };
 
