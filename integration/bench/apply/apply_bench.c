@@ -2,11 +2,17 @@
 /*
  * Applies layers, whole or in part, and says how long it took.
  *
- *   apply_bench STAGE LAYER… [-- DIR]
+ *   apply-bench STAGE LAYER... [-- DIR]
  *
- * STAGE: inflate (read and decompress), hash (sha256 of the decompressed bytes, held in memory), write (apply an
- * uncompressed layer from memory, without its hash counting less), apply, durable (apply and write through).
- * One line per run: STAGE, seconds, uncompressed bytes, MB/s.
+ *   inflate  read and decompress
+ *   hash     sha256 of the decompressed bytes (decompressing is not counted)
+ *   write    take the decompressed bytes, from memory, apart and write the files (decompressing is not counted; the
+ *            digest is made beside it)
+ *   apply    all of it, as the snapshotter does: each layer to DIR/0, DIR/1, ... as an overlay's upper directory above
+ *            the ones before
+ *   durable  apply, and all is on the disk
+ *
+ * Prints one line: STAGE, seconds, uncompressed bytes, MB/s.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,18 +28,63 @@
 #include "libross/base/mem.h"
 #include "libross/oci/digest.h"
 
-#define PIECE_BYTES (256 * 1024)
+#define PIECE_BYTES ((size_t) 256 * 1024)
+#define LAYERS_MAX  128
+
+struct bench {
+    const char *stage, *dir;
+    int lower_fds[LAYERS_MAX]; /* of the layers so far, filled from the end: nearest first */
+    size_t n_layers;
+    int64_t ns;
+    uint64_t bytes;
+};
+
+/* Bytes of a layer after decompressing. */
+struct memory {
+    char *p;
+    size_t n, cap, at;
+};
 
 static int
 fail(const char *what, const struct err *err)
 {
-    fprintf(stderr, "apply_bench: %s: %s\n", what, err->msg[0] ? err->msg : strerror(errno));
+    fprintf(stderr, "apply-bench: %s: %s\n", what, err->msg[0] ? err->msg : strerror(errno));
     return -1;
 }
 
-/* Everything decompressed, the bytes dropped or hashed. */
+static bool
+stage_is(const struct bench *b, const char *name)
+{
+    return strcmp(b->stage, name) == 0;
+}
+
+static void
+keep(struct memory *m, const char *p, size_t n)
+{
+    if (m->n + n > m->cap) {
+        m->cap = 2 * m->cap + PIECE_BYTES;
+        m->p = xrealloc(m->p, m->cap);
+    }
+    memcpy(m->p + m->n, p, n);
+    m->n += n;
+}
+
+static ssize_t
+memory_read(void *source, void *p, size_t n, struct err *err)
+{
+    struct memory *m = source;
+
+    (void) err;
+    if (n > m->n - m->at)
+        n = m->n - m->at;
+    memcpy(p, m->p + m->at, n);
+    m->at += n;
+    return (ssize_t) n;
+}
+
+/* Decompresses; the bytes go to `ret` unless that is NULL. */
 static int
-run_stream(const char *layer, struct hasher *hash, uint64_t *ret_bytes)
+inflate_layer(struct bench *b, const char *layer, struct memory *ret)
 {
     static char piece[PIECE_BYTES];
     auto_close int fd = open(layer, O_RDONLY | O_CLOEXEC);
@@ -44,76 +95,144 @@ run_stream(const char *layer, struct hasher *hash, uint64_t *ret_bytes)
     if (fd < 0)
         return fail(layer, &err);
     while ((n = decompress_read(d, piece, sizeof piece, &err)) > 0) {
-        *ret_bytes += (uint64_t) n;
-        if (hash)
-            hasher_update(hash, piece, (size_t) n);
+        b->bytes += (uint64_t) n;
+        if (ret)
+            keep(ret, piece, (size_t) n);
     }
     return n < 0 ? fail(layer, &err) : 0;
 }
 
+/* The digest of each layer is printed when APPLY_BENCH_DIGESTS is set. */
 static int
-run_apply(const char *layer, const char *dir, bool durable, uint64_t *ret_bytes)
+apply_stream(struct bench *b, const char *layer, struct decompress *d, uint64_t *ret_bytes)
 {
-    struct tar_apply_options options = {.overlay = true, .durable = durable};
+    struct tar_apply_options options = {
+        .overlay = true,
+        .durable = stage_is(b, "durable"),
+        .lower_fds = b->lower_fds + LAYERS_MAX - b->n_layers,
+        .n_lower_fds = b->n_layers,
+    };
+    auto_free char *path = xasprintf("%s/%zu", b->dir, b->n_layers);
     struct tar_apply_result result;
-    auto_close int fd = open(layer, O_RDONLY | O_CLOEXEC), root = -1;
-    AUTO_PTR(decompress) d = decompress_new(decompress_source_fd, &fd, NULL);
+    char shown[DIGEST_STR_MAX];
     struct err err = {0};
+    int root;
 
-    if (fd < 0 || (mkdir(dir, 0755) < 0 && errno != EEXIST))
-        return fail(fd < 0 ? layer : dir, &err);
-    root = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (mkdir(path, 0755) < 0 && errno != EEXIST)
+        return fail(path, &err);
+    root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)
-        return fail(dir, &err);
+        return fail(path, &err);
+    b->lower_fds[LAYERS_MAX - ++b->n_layers] = root;
     if (tar_apply(root, d, &options, &result, &err) < 0)
         return fail(layer, &err);
-    *ret_bytes += result.size_bytes;
+    if (getenv("APPLY_BENCH_DIGESTS"))
+        printf("%s\n", digest_format(&result.diff_id, shown));
+    *ret_bytes = result.size_bytes;
     return 0;
 }
 
 static int
-run(const char *stage, const char *layer, const char *dir, uint64_t *ret_bytes)
+run_inflate(struct bench *b, const char *layer)
 {
-    AUTO_PTR(hasher) hash = NULL;
+    int64_t start = clock_mono_ns();
+    int r = inflate_layer(b, layer, NULL);
 
-    if (strcmp(stage, "inflate") == 0)
-        return run_stream(layer, NULL, ret_bytes);
-    if (strcmp(stage, "hash") == 0) {
-        hash = hasher_new(DIGEST_SHA256);
-        return run_stream(layer, hash, ret_bytes);
+    b->ns += clock_mono_ns() - start;
+    return r;
+}
+
+static int
+run_hash(struct bench *b, const char *layer)
+{
+    struct memory m = {0};
+    struct digest digest;
+    int64_t start;
+    int r = inflate_layer(b, layer, &m);
+
+    start = clock_mono_ns();
+    digest_compute(DIGEST_SHA256, m.p, m.n, &digest);
+    b->ns += clock_mono_ns() - start;
+    free(m.p);
+    return r;
+}
+
+static int
+run_write(struct bench *b, const char *layer)
+{
+    struct memory m = {0};
+    AUTO_PTR(decompress) d = decompress_new(memory_read, &m, NULL);
+    uint64_t bytes;
+    int64_t start;
+    int r = inflate_layer(b, layer, &m);
+
+    start = clock_mono_ns();
+    if (r == 0)
+        r = apply_stream(b, layer, d, &bytes);
+    b->ns += clock_mono_ns() - start;
+    free(m.p);
+    return r;
+}
+
+static int
+run_apply(struct bench *b, const char *layer)
+{
+    auto_close int fd = open(layer, O_RDONLY | O_CLOEXEC);
+    AUTO_PTR(decompress) d = decompress_new(decompress_source_fd, &fd, NULL);
+    int64_t start = clock_mono_ns();
+    struct err err = {0};
+    uint64_t bytes = 0;
+    int r;
+
+    if (fd < 0)
+        return fail(layer, &err);
+    r = apply_stream(b, layer, d, &bytes);
+    b->ns += clock_mono_ns() - start;
+    b->bytes += bytes;
+    return r;
+}
+
+static const struct stage {
+    const char *name;
+    int (*run)(struct bench *b, const char *layer);
+    bool needs_dir;
+} stages[] = {
+    {"inflate", run_inflate, false}, {"hash", run_hash, false},    {"write", run_write, true},
+    {"apply", run_apply, true},      {"durable", run_apply, true},
+};
+
+static const struct stage *
+find_stage(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
+        if (strcmp(stages[i].name, name) == 0)
+            return &stages[i];
     }
-    if (strcmp(stage, "apply") == 0 || strcmp(stage, "durable") == 0)
-        return run_apply(layer, dir, strcmp(stage, "durable") == 0, ret_bytes);
-    fprintf(stderr, "apply_bench: unknown stage '%s'\n", stage);
-    return -1;
+    return NULL;
 }
 
 int
 main(int argc, char **argv)
 {
+    const struct stage *stage = argc > 2 ? find_stage(argv[1]) : NULL;
+    struct bench b = {.stage = argv[1]};
     int n_layers = argc - 2;
-    const char *dir = NULL;
-    uint64_t bytes = 0;
-    int64_t start;
     double seconds;
 
     if (argc > 4 && strcmp(argv[argc - 2], "--") == 0) {
-        dir = argv[argc - 1];
+        b.dir = argv[argc - 1];
         n_layers -= 2;
     }
-    if (n_layers < 1) {
-        fprintf(stderr, "usage: apply_bench inflate|hash|apply|durable LAYER... [-- DIR]\n");
+    if (!stage || n_layers < 1 || n_layers > LAYERS_MAX || (stage->needs_dir && !b.dir)) {
+        fprintf(stderr, "usage: apply-bench inflate|hash|write|apply|durable LAYER... [-- DIR]\n");
         return 2;
     }
-    start = clock_mono_ns();
     for (int i = 0; i < n_layers; i++) {
-        auto_free char *to = dir ? xasprintf("%s/%d", dir, i) : NULL;
-
-        if (run(argv[1], argv[2 + i], to, &bytes) < 0)
+        if (stage->run(&b, argv[2 + i]) < 0)
             return 1;
     }
-    seconds = (double) (clock_mono_ns() - start) / 1e9;
-    printf("%-8s %7.3f s %12" PRIu64 " bytes %7.0f MB/s\n", argv[1], seconds, bytes,
-           (double) bytes / 1e6 / seconds);
+    seconds = (double) b.ns / NS_PER_S;
+    printf("%-8s %7.3f s %12" PRIu64 " bytes %7.0f MB/s\n", b.stage, seconds, b.bytes,
+           (double) b.bytes / 1e6 / seconds);
     return 0;
 }
