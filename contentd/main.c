@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/service/daemon.h"
+#include "api/service/version_service.h"
 #include "contentd/containers/container_service.h"
 #include "contentd/content/content_local.h"
 #include "contentd/content/content_service.h"

@@ -7,6 +7,7 @@
 #include "api/client/content_client.h"
 #include "api/grpc/grpc_channel.h"
 #include "api/service/daemon.h"
+#include "api/service/version_service.h"
 #include "libross/base/path.h"
 #include "libross/config/options.h"
 #include "libross/config/places.h"
@@ -93,7 +94,7 @@ serve(const struct options *o, struct snapshots_local *local, struct err *err)
 {
     struct diff_settings diff = {.snapshots = local};
     AUTO_PTR(rpc_channel) ch = NULL;
-    struct rpc_service services[2];
+    struct rpc_service services[3];
     int r;
 
     r = open_places(o, &diff, &ch, err);
@@ -101,6 +102,7 @@ serve(const struct options *o, struct snapshots_local *local, struct err *err)
         return r;
     services[0] = snapshots_service(snapshots_local_contract(local));
     services[1] = diff_service(&diff);
+    services[2] = version_service();
     r = daemon_serve(&o->daemon, services, ARRAY_LEN(services), err);
     content_free(diff.places.content);
     return r;

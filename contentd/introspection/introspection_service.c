@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Introspection and Version services. */
+/* The Introspection service. */
 #include "introspection_service.h"
 
 #include <errno.h>
@@ -17,14 +17,12 @@
 #include "libross/base/version.h"
 #include "libross/filter/filter.h"
 #include "services/introspection/v1/introspection.pb-c.h"
-#include "services/version/v1/version.pb-c.h"
 #include "types/platform.pb-c.h"
 
 typedef Containerd__Services__Introspection__V1__Plugin Plugin;
 typedef Containerd__Services__Introspection__V1__PluginsRequest PluginsRequest;
 typedef Containerd__Services__Introspection__V1__PluginsResponse PluginsResponse;
 typedef Containerd__Services__Introspection__V1__ServerResponse ServerResponse;
-typedef Containerd__Services__Version__V1__VersionResponse VersionResponse;
 
 /* A random UUID, version 4. */
 static void
@@ -180,28 +178,4 @@ introspection_service(struct introspection *i)
         .methods = introspection_methods,
         .n_methods = ARRAY_LEN(introspection_methods),
         .impl = i};
-}
-
-static int
-on_version(struct rpc_call *call, void *impl, const void *request, void *reply, struct err *err)
-{
-    VersionResponse *rp = reply;
-
-    (void) call;
-    (void) impl;
-    (void) request;
-    (void) err;
-    rp->version = (char *) ROSS_VERSION;
-    rp->revision = (char *) ROSS_REVISION;
-    return 0;
-}
-
-static const struct rpc_method version_methods[] = {{"Version", RPC_UNARY, on_version}};
-
-struct rpc_service
-version_service(void)
-{
-    return (struct rpc_service){.desc = &containerd__services__version__v1__version__descriptor,
-                                .methods = version_methods,
-                                .n_methods = ARRAY_LEN(version_methods)};
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The Introspection and Version services: what this process is. */
+/* The Introspection service: what this process is. */
 #pragma once
 
 #include "api/rpc/rpc.h"
@@ -15,4 +15,3 @@ struct introspection {
 int introspection_open(const char *root, struct introspection *ret, struct err *err);
 /* `i` is borrowed. */
 struct rpc_service introspection_service(struct introspection *i);
-struct rpc_service version_service(void);
