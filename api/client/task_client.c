@@ -47,7 +47,7 @@ task_client_create(struct rpc_channel *ch, const struct call_ctx *ctx, const str
                    uint32_t *ret_pid, struct err *err)
 {
     Containerd__Task__V2__CreateTaskRequest req = CONTAINERD__TASK__V2__CREATE_TASK_REQUEST__INIT;
-    Containerd__Task__V2__CreateTaskResponse *reply;
+    Containerd__Task__V2__CreateTaskResponse *reply = NULL;
     AUTO(arena) a = {0};
     int r;
 
@@ -74,7 +74,7 @@ task_client_start(struct rpc_channel *ch, const struct call_ctx *ctx, const char
                   const char *exec_id, uint32_t *ret_pid, struct err *err)
 {
     Containerd__Task__V2__StartRequest req = CONTAINERD__TASK__V2__START_REQUEST__INIT;
-    Containerd__Task__V2__StartResponse *reply;
+    Containerd__Task__V2__StartResponse *reply = NULL;
     AUTO(arena) a = {0};
     int r;
 
@@ -114,7 +114,7 @@ task_client_state(struct rpc_channel *ch, const struct call_ctx *ctx, const char
                   const char *exec_id, struct task_state *ret, struct err *err)
 {
     Containerd__Task__V2__StateRequest req = CONTAINERD__TASK__V2__STATE_REQUEST__INIT;
-    Containerd__Task__V2__StateResponse *reply;
+    Containerd__Task__V2__StateResponse *reply = NULL;
     AUTO(arena) a = {0};
     int r;
 
@@ -144,7 +144,7 @@ task_client_wait(struct rpc_channel *ch, const struct call_ctx *ctx, const char 
                  const char *exec_id, struct task_exit *ret, struct err *err)
 {
     Containerd__Task__V2__WaitRequest req = CONTAINERD__TASK__V2__WAIT_REQUEST__INIT;
-    Containerd__Task__V2__WaitResponse *reply;
+    Containerd__Task__V2__WaitResponse *reply = NULL;
     AUTO(arena) a = {0};
     int r;
 
@@ -178,7 +178,7 @@ task_client_delete(struct rpc_channel *ch, const struct call_ctx *ctx, const cha
                    const char *exec_id, struct task_exit *ret, struct err *err)
 {
     Containerd__Task__V2__DeleteRequest req = CONTAINERD__TASK__V2__DELETE_REQUEST__INIT;
-    Containerd__Task__V2__DeleteResponse *reply;
+    Containerd__Task__V2__DeleteResponse *reply = NULL;
     AUTO(arena) a = {0};
     int r;
 
@@ -321,7 +321,7 @@ task_client_pids(struct rpc_channel *ch, const struct call_ctx *ctx, const char 
                  struct task_pids *ret, struct err *err)
 {
     Containerd__Task__V2__PidsRequest req = CONTAINERD__TASK__V2__PIDS_REQUEST__INIT;
-    Containerd__Task__V2__PidsResponse *reply;
+    Containerd__Task__V2__PidsResponse *reply = NULL;
     AUTO(arena) a = {0};
     int r;
 
@@ -344,7 +344,7 @@ task_client_stats(struct rpc_channel *ch, const struct call_ctx *ctx, const char
                   struct any_value *ret, struct err *err)
 {
     Containerd__Task__V2__StatsRequest req = CONTAINERD__TASK__V2__STATS_REQUEST__INIT;
-    Containerd__Task__V2__StatsResponse *reply;
+    Containerd__Task__V2__StatsResponse *reply = NULL;
     AUTO(arena) a = {0};
     int r;
 
@@ -360,7 +360,7 @@ task_client_connect(struct rpc_channel *ch, const struct call_ctx *ctx, const ch
                     uint32_t *ret_shim_pid, uint32_t *ret_task_pid, struct err *err)
 {
     Containerd__Task__V2__ConnectRequest req = CONTAINERD__TASK__V2__CONNECT_REQUEST__INIT;
-    Containerd__Task__V2__ConnectResponse *reply;
+    Containerd__Task__V2__ConnectResponse *reply = NULL;
     AUTO(arena) a = {0};
     int r;
 
