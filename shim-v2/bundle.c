@@ -144,6 +144,16 @@ bundle_write_address(const char *bundle, const char *address, struct err *err)
     return file_write(bundle, "address", address, strlen(address), 0600, err);
 }
 
+char *
+bundle_read_address(const char *bundle)
+{
+    auto_free char *path = path_join(bundle, "address");
+    char *text = NULL;
+
+    (void) fd_read_file_at(AT_FDCWD, path, PATH_MAX, &text, NULL, NULL);
+    return text;
+}
+
 int
 bundle_read_pid(const char *bundle, const char *name, pid_t *ret, struct err *err)
 {

@@ -29,5 +29,7 @@ int bundle_write_options(const char *bundle, const struct runc_options *o, struc
 void bundle_read_options(const char *bundle, struct runc_options *ret);
 
 int bundle_write_address(const char *bundle, const char *address, struct err *err);
+/* malloc'ed; NULL when there is none. */
+char *bundle_read_address(const char *bundle);
 /* The number in a pid file of the bundle. */
 int bundle_read_pid(const char *bundle, const char *name, pid_t *ret, struct err *err);

@@ -19,6 +19,7 @@
 #include "runc_args.h"
 #include "runc_log.h"
 #include "runtime/task/v2/shim.pb-c.h"
+#include "shim_socket.h"
 #include "shim_start.h"
 #include "task_record.h"
 
@@ -103,6 +104,7 @@ shim_delete(const struct shim_args *args)
 {
     auto_free char *bundle = bundle_find(args);
     auto_free char *rootfs = bundle ? path_join(bundle, "rootfs") : NULL;
+    auto_free char *address = NULL;
     struct task_exit_row row;
     struct err err = {0};
 
@@ -117,6 +119,9 @@ shim_delete(const struct shim_args *args)
         (void) dprintf(STDERR_FILENO, "%s: %s\n", SHIM_SELF_NAME, err.msg);
     if (mount_detach_all(rootfs, &err) < 0)
         (void) dprintf(STDERR_FILENO, "%s: %s\n", SHIM_SELF_NAME, err.msg);
+    address = bundle_read_address(bundle);
+    if (address)
+        shim_socket_remove_stale(address);
     if (task_record_forget_now(shim_state_dir(args), bundle, &err) < 0)
         (void) dprintf(STDERR_FILENO, "%s: %s\n", SHIM_SELF_NAME, err.msg);
     if (answer(&row, &err) < 0) {

@@ -121,6 +121,15 @@ shim_socket_listen(const char *address, int *ret_fd, struct err *err)
 }
 
 void
+shim_socket_remove_stale(const char *address)
+{
+    struct sockaddr_un addr;
+
+    if (address_fill(address, &addr, NULL) == 0 && !somebody_answers(&addr))
+        (void) unlink(addr.sun_path);
+}
+
+void
 shim_socket_remove(int listen_fd)
 {
     struct sockaddr_un addr = {0};

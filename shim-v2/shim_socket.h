@@ -18,5 +18,7 @@ int shim_socket_address(const char *dir, const char *owner, const char *ns, cons
  * file is removed.
  */
 int shim_socket_listen(const char *address, int *ret_fd, struct err *err);
+/* Removes the file of an address that nobody answers at. */
+void shim_socket_remove_stale(const char *address);
 /* Removes the file that the socket behind fd is bound to. */
 void shim_socket_remove(int listen_fd);

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+# Sourced after containerd.sh by the cases of the shim: an image in a private containerd, running with our runtime, and what
+# must not be left behind.
+# shellcheck shell=bash
+
+IMAGE=docker.io/library/demo:1
+RUNTIME=io.containerd.ross.v2
+NS=ross-$$
+
+# load_demo: the demo image into the containerd that start_containerd started; no network.
+load_demo() {
+    need tar skopeo
+    demo_layout
+    skopeo copy -q "oci:$WORK/demo:demo:latest" "oci-archive:$WORK/demo.tar:$IMAGE"
+    c images import --base-name docker.io/library/demo "$WORK/demo.tar" >/dev/null || fail "import"
+    c images ls -q | grep -q . || fail "no image after the import"
+    IMAGE=$(c images ls -q | head -1)
+}
+
+# ctr in a namespace of this case alone, never for longer than a minute.
+c() { timeout 60 "$CD_BIN/ctr" --address "$CD_ADDRESS" --namespace "$NS" "$@"; }
+# run ID [FLAG…] -- CMD…
+run() {
+    local id=$1 flags=()
+    shift
+    while [ "$1" != -- ]; do flags+=("$1"); shift; done
+    shift
+    c run --runtime "$RUNTIME" "${flags[@]}" "$IMAGE" "$id" "$@"
+}
+# status_is ID STATUS; "" = there is no such task
+status_is() { c task ls | awk -v id="$1" -v want="$2" '$1 == id { found = $3 } END { exit !(found == want) }'; }
+shim_pid() { pgrep -f "containerd-shim-ross-v2 -namespace $NS -id $1 " | head -1; }
+
+no_shims() { ! pgrep -f "containerd-shim-ross-v2 -namespace $NS " >/dev/null; }
+
+# Nothing of any container of this case is left.
+assert_nothing_left() {
+    local left
+    wait_for 10 no_shims || fail "a shim is left: $(pgrep -fa "containerd-shim-ross-v2 -namespace $NS ")"
+    left=$(grep "$CD_DIR" /proc/self/mountinfo || true)
+    [ -z "$left" ] || fail "mounts are left: $left"
+    left=$(ls "$CD_DIR/state/io.containerd.runtime.v2.task/$NS" 2>/dev/null || true)
+    [ -z "$left" ] || fail "bundles are left: $left"
+    left=$(ls "/run/containerd/runc/$NS" 2>/dev/null || true)
+    [ -z "$left" ] || fail "the runtime still knows: $left"
+    left=$(find /sys/fs/cgroup -maxdepth 3 -path "*/$NS/*" -type d 2>/dev/null || true)
+    [ -z "$left" ] || fail "cgroups are left: $left"
+    [ "$(record_rows)" = 0 ] || fail "the record still has $(record_rows) exits"
+}
+record_rows() { python3 -c '
+import sqlite3, sys, os
+p = sys.argv[1] + "/tasks.db"
+print(sqlite3.connect(p).execute("select count(*) from exits").fetchone()[0] if os.path.exists(p) else 0)' "$ROSS_STATE"; }
+remove_cgroups() {
+    find /sys/fs/cgroup -maxdepth 2 -name "$NS" -type d -exec rmdir {} + 2>/dev/null || true
+    rmdir "/run/containerd/runc/$NS" 2>/dev/null || true
+}
