@@ -43,7 +43,7 @@ copy_tree() {
     fi | (cd "$top" && while IFS= read -r -d '' f; do [ ! -f "$f" ] || printf '%s\0' "$f"; done) >"$list"
     # what is no longer in the tree goes from the copy, what dpkg and CMake have made there stays
     find "$tree" -mindepth 1 -maxdepth 1 ! -name 'obj-*' -exec rm -rf {} +
-    tar -C "$top" --null -T "$list" --no-recursion -cf - | tar -C "$tree" --no-same-owner -xf -
+    tar -C "$top" --no-recursion --null -T "$list" -cf - | tar -C "$tree" --no-same-owner -xf -
     cp -r "$tree/packaging/deb/debian" "$tree/debian"
     rm -f "$list"
 }
