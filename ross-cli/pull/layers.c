@@ -402,6 +402,9 @@ find_existing(struct layers *l, struct err *err)
     for (size_t i = 0; i < there; i++) {
         l->items[i].state = LAYER_COMMITTED;
         board_layer(j->board, i, PULL_EXISTS);
+        /* The blob may be here as well: a push can mount it from this repository then. */
+        if (j->registry)
+            (void) fetch_label(j, &l->items[i].desc->digest, NULL, NULL);
     }
     /* Kept by our lease until the image record refers to it. */
     return there ? job_keep_snapshot(j, l->items[there - 1].chain, err) : 0;
