@@ -16,7 +16,7 @@
 /* ---- pull ---- */
 
 struct pull_command {
-    bool quiet, plain_http, all_platforms;
+    bool quiet, plain_http, all_platforms, timing;
     const char *platform;
 };
 
@@ -41,6 +41,10 @@ static const struct option_row pull_rows[] = {
      .type = OPTION_FLAG,
      .offset = PULL(all_platforms),
      .help = "fetch the content for every platform"},
+    {.name = "timing",
+     .type = OPTION_FLAG,
+     .offset = PULL(timing),
+     .help = "say at the end where the time went"},
 };
 
 static int
@@ -52,6 +56,24 @@ parse_platform(const char *text, struct oci_platform *ret, const struct oci_plat
         return 0;
     *ret_used = ret;
     return platform_parse(text, ret, err);
+}
+
+/* One line a stage on stderr; those of layers are sums, as layers overlap. */
+static void
+show_timing(const struct pull_timing *t)
+{
+    const struct {
+        const char *stage;
+        int64_t ns;
+    } rows[] = {
+        {"resolve", t->resolve_ns}, {"manifests", t->manifests_ns}, {"download", t->download_ns},
+        {"unpack", t->unpack_ns},   {"commit", t->commit_ns},       {"record", t->record_ns},
+        {"total", t->total_ns},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        fprintf(stderr, "%-10s %9.1f ms\n", rows[i].stage, (double) rows[i].ns / 1e6);
+    fprintf(stderr, "%-10s %9.1f MB\n", "downloaded", (double) t->downloaded_bytes / 1e6);
 }
 
 static int
@@ -77,6 +99,8 @@ pull_run(struct session *s, const void *options, int n_words, char **words, stru
         r = image_get(s, &registry, &opt, &result, err);
     if (r < 0)
         return r;
+    if (cmd->timing)
+        show_timing(&result.timing);
     digest_format(&result.target.digest, digest);
     if (cmd->quiet)
         printf("%s\n", digest);
