@@ -9,9 +9,10 @@ ROUNDS=${ROUNDS:-20}
 demo_layout
 ross load -q --input "$WORK/demo" >/dev/null
 start_containerd 1.6
-tar -C "$WORK/demo" -cf "$WORK/demo.tar" .
-ctr images import --base-name docker.io/library/demo "$WORK/demo.tar" >/dev/null
-IMAGE=$(ctr images ls -q | head -1)
+start_registry
+push_demo demo:1
+IMAGE=$REGISTRY/demo:1
+ctr images pull --plain-http "$IMAGE" >/dev/null
 ctr run --rm "$IMAGE" warm true
 ross run --rm demo true
 
