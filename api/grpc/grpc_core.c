@@ -2,6 +2,7 @@
 /* What the server and the channel share of gRPC's C core. */
 #include "grpc_core.h"
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,12 @@
 #include "api/rpc/rpc_wire.h"
 #include "libross/base/clock.h"
 #include "libross/base/log.h"
+
+/*
+ * glibc gives a freed megabyte back to the kernel at once, and the next message faults it in again page by page:
+ * a download of 1 MiB messages spends four fifths of its time there (400 instead of 1900 MB/s). So this much is kept.
+ */
+#define MALLOC_KEEP_BYTES (8 * 1024 * 1024)
 
 /* Its own lines would be a second format on stderr: they become ours. */
 static void
@@ -26,6 +33,8 @@ static void
 start(void)
 {
     (void) setenv("GRPC_ENABLE_FORK_SUPPORT", "0", 0);
+    (void) mallopt(M_MMAP_THRESHOLD, MALLOC_KEEP_BYTES);
+    (void) mallopt(M_TRIM_THRESHOLD, MALLOC_KEEP_BYTES);
     gpr_set_log_function(log_core);
     if (!getenv("GRPC_VERBOSITY"))
         gpr_set_log_verbosity(GPR_LOG_SEVERITY_ERROR);

@@ -14,7 +14,10 @@
 
 #include "api/rpc/rpc.h"
 
-/* Starts the library at first use; it is never shut down, so that no program waits for its threads at exit. */
+/*
+ * Starts the library at first use; it is never shut down, so that no program waits for its threads at exit. Also sets
+ * malloc of the whole process to keep some freed memory.
+ */
 void grpc_core_start(void);
 
 /* The channel arguments of both sides. The array is static. */
