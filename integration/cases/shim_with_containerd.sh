@@ -55,7 +55,7 @@ c task exec -d --exec-id bg box sleep 900
 c task ps box >"$WORK/ps"
 grep -q bg "$WORK/ps" || fail "ps does not name the exec: $(cat "$WORK/ps")"
 c task kill --exec-id bg -s SIGKILL box
-[ "$(script -qec "timeout 60 $CD_BIN/ctr -a $CD_ADDRESS -n $NS task exec -t --exec-id tty box sh -c 'tty; stty size'" /dev/null | tr -d '\r' | head -1)" = /dev/pts/0 ] || fail "exec with a terminal"
+[ "$(script -qec "timeout 60 $CD_BIN/ctr -a $CD_ADDRESS -n $NS task exec -t --exec-id tty box sh -c 'tty; stty size'" /dev/null | tr -d '\r\000' | head -1)" = /dev/pts/0 ] || fail "exec with a terminal"
 
 echo "- pause, resume, metrics, update of state"
 c task pause box; status_is box PAUSED || fail "not paused"
