@@ -47,11 +47,20 @@ names_open(const char *root, const char *ns, int *ret_fd, struct err *err)
     return path_open_dir(path, 0700, ret_fd, err);
 }
 
+/* Who has the name; malloc'ed, NULL when nobody has. */
+static char *
+name_owner(int dir_fd, const char *name)
+{
+    char id[CONTAINER_ID_LEN + 1];
+    ssize_t n = readlinkat(dir_fd, name, id, sizeof id - 1);
+
+    return n > 0 ? xstrndup(id, (size_t) n) : NULL;
+}
+
 int
 container_name_reserve(const char *root, const char *ns, const char *name, const char *id,
-                       struct err *err)
+                       bool durable, struct err *err)
 {
-    AUTO_PTR(tmpfile_) t = NULL;
     auto_close int dir_fd = -1;
     auto_free char *owner = NULL;
     int r;
@@ -59,32 +68,40 @@ container_name_reserve(const char *root, const char *ns, const char *name, const
     r = names_open(root, ns, &dir_fd, err);
     if (r < 0)
         return r;
-    r = tmpfile_open_at(dir_fd, 0600, &t, err);
-    if (r < 0)
-        return r;
-    if (fd_write_all(tmpfile_fd(t), id, strlen(id)) < 0)
+    if (symlinkat(id, dir_fd, name) == 0)
+        return durable ? path_sync_dir(dir_fd, err) : 0;
+    if (errno != EEXIST)
         return err_sys(err, errno, "reserve the name '%s'", name);
-    r = tmpfile_publish(t, dir_fd, name, false, err);
-    if (r != -CODE_ALREADY_EXISTS)
-        return r;
-    if (fd_read_file_at(dir_fd, name, CONTAINER_ID_LEN, &owner, NULL, NULL) < 0)
-        owner = xstrdup("another container");
+    owner = name_owner(dir_fd, name);
     return err_set(err, CODE_ALREADY_EXISTS,
                    "the container name '%s' is in use by %.12s; remove that one with 'ross-cli "
                    "container rm %s' or choose another name",
-                   name, owner, name);
+                   name, owner ? owner : "another container", name);
+}
+
+char *
+container_name_owner(const char *root, const char *ns, const char *name, int64_t *ret_since_ns)
+{
+    auto_close int dir_fd = -1;
+    struct stat st;
+
+    if (names_open(root, ns, &dir_fd, NULL) < 0 ||
+        fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+        return NULL;
+    *ret_since_ns = (int64_t) st.st_mtim.tv_sec * NS_PER_S;
+    return name_owner(dir_fd, name);
 }
 
 void
 container_name_release(const char *root, const char *ns, const char *name, const char *id)
 {
-    auto_close int dir_fd = -1;
     auto_free char *owner = NULL;
+    auto_close int dir_fd = -1;
 
-    if (names_open(root, ns, &dir_fd, NULL) < 0 ||
-        fd_read_file_at(dir_fd, name, CONTAINER_ID_LEN, &owner, NULL, NULL) < 0)
+    if (names_open(root, ns, &dir_fd, NULL) < 0)
         return;
-    if (strcmp(owner, id) == 0)
+    owner = name_owner(dir_fd, name);
+    if (owner && strcmp(owner, id) == 0)
         (void) unlinkat(dir_fd, name, 0);
 }
 

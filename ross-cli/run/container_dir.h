@@ -2,7 +2,7 @@
 /*
  * What ross-cli keeps of a container outside the records service.
  *
- *   ROOT/containers/names/NS/NAME   text: the id. Made with link(2), so a name has one owner
+ *   ROOT/containers/names/NS/NAME   symbolic link whose text is the id: a name has one owner
  *   ROOT/containers/NS/ID/state.json  how it ended, see below
  *   STATE/tasks/NS/ID/              the bundle, while there is a task: config.json, rootfs, address, io/
  */
@@ -17,9 +17,12 @@
 
 /* As docker's: [a-zA-Z0-9][a-zA-Z0-9_.-]+, at most 128; InvalidArgument. */
 int container_name_check(const char *name, struct err *err);
-/* AlreadyExists naming the owner and what to do. Durable. */
+/* AlreadyExists naming the owner and what to do. durable: on stable storage when it returns. */
 int container_name_reserve(const char *root, const char *ns, const char *name, const char *id,
-                           struct err *err);
+                           bool durable, struct err *err);
+/* The id that has the name, malloc'ed, and since when; NULL when none has. */
+char *container_name_owner(const char *root, const char *ns, const char *name,
+                           int64_t *ret_since_ns);
 /* Drops the name when `id` owns it. */
 void container_name_release(const char *root, const char *ns, const char *name, const char *id);
 /* "quiet_otter"-like, not reserved; malloc'ed. */

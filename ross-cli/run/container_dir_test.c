@@ -36,18 +36,18 @@ gives_a_name_to_one_container(void **state)
     struct err err = {0};
 
     (void) state;
-    assert_ok(container_name_reserve(root, "default", "web", "aaaa", &err), &err);
-    assert_code(container_name_reserve(root, "default", "web", "bbbb", &err), CODE_ALREADY_EXISTS,
-                &err);
+    assert_ok(container_name_reserve(root, "default", "web", "aaaa", false, &err), &err);
+    assert_code(container_name_reserve(root, "default", "web", "bbbb", false, &err),
+                CODE_ALREADY_EXISTS, &err);
     assert_non_null(strstr(err.msg, "aaaa"));
     /* another namespace is another world */
-    assert_ok(container_name_reserve(root, "other", "web", "cccc", &err), &err);
+    assert_ok(container_name_reserve(root, "other", "web", "cccc", false, &err), &err);
     /* only the owner releases it */
     container_name_release(root, "default", "web", "bbbb");
-    assert_code(container_name_reserve(root, "default", "web", "bbbb", &err), CODE_ALREADY_EXISTS,
-                &err);
+    assert_code(container_name_reserve(root, "default", "web", "bbbb", false, &err),
+                CODE_ALREADY_EXISTS, &err);
     container_name_release(root, "default", "web", "aaaa");
-    assert_ok(container_name_reserve(root, "default", "web", "bbbb", &err), &err);
+    assert_ok(container_name_reserve(root, "default", "web", "bbbb", false, &err), &err);
     test_tmpdir_remove(root);
 }
 

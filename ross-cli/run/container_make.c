@@ -177,15 +177,13 @@ build_spec(const struct session *s, const struct run_options *opt, const char *i
 static int
 release_stale_name(struct session *s, const char *name, struct err *err)
 {
-    auto_free char *path = xasprintf("%s/containers/names/%s/%s", s->root, s->ctx.ns, name);
     auto_free char *owner = NULL;
     struct rpc_channel *ch;
-    struct stat st;
+    int64_t since_ns;
     int r;
 
-    if (stat(path, &st) < 0 ||
-        (int64_t) st.st_mtim.tv_sec * NS_PER_S > clock_now_ns() - STALE_NAME_NS ||
-        fd_read_file_at(AT_FDCWD, path, CONTAINER_ID_LEN, &owner, NULL, NULL) < 0)
+    owner = container_name_owner(s->root, s->ctx.ns, name, &since_ns);
+    if (!owner || since_ns > clock_now_ns() - STALE_NAME_NS)
         return -CODE_ALREADY_EXISTS;
     r = session_contentd(s, &ch, err);
     if (r < 0)
@@ -200,16 +198,17 @@ release_stale_name(struct session *s, const char *name, struct err *err)
 
 /* *ret is the name, malloc'ed: the given one, or a made-up one that was free. */
 static int
-reserve_name(struct session *s, const char *wanted, const char *id, char **ret, struct err *err)
+reserve_name(struct session *s, const char *wanted, const char *id, bool durable, char **ret,
+             struct err *err)
 {
     char *name;
     int r;
 
     for (int i = 0; i < NAME_TRIES; i++) {
         name = wanted ? xstrdup(wanted) : container_name_generate();
-        r = container_name_reserve(s->root, s->ctx.ns, name, id, err);
+        r = container_name_reserve(s->root, s->ctx.ns, name, id, durable, err);
         if (r == -CODE_ALREADY_EXISTS && wanted && release_stale_name(s, name, NULL) == 0)
-            r = container_name_reserve(s->root, s->ctx.ns, name, id, err);
+            r = container_name_reserve(s->root, s->ctx.ns, name, id, durable, err);
         if (r == 0) {
             *ret = name;
             return 0;
@@ -377,7 +376,7 @@ container_make(struct session *s, const struct run_options *opt, const struct im
     };
     r = user_labels(opt, view, &m.record.labels, err);
     if (r == 0)
-        r = reserve_name(s, opt->name, id, &name, err);
+        r = reserve_name(s, opt->name, id, !opt->rm, &name, err);
     if (r == 0) {
         labels_set(&m.record.labels, LABEL_NAME, name);
         r = make_parts(s, opt, view, args, &o, &arena, &m, err);
