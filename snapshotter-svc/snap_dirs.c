@@ -19,6 +19,7 @@
 struct snap_dirs {
     char *path;
     int fd;
+    mode_t umask; /* of the process when this was opened */
 };
 
 #define ID_PATH_MAX 32 /* "ID/work" */
@@ -54,6 +55,8 @@ snap_dirs_open(const char *root, struct snap_dirs **ret, struct err *err)
     int r;
 
     d->fd = -1;
+    d->umask = umask(0);
+    (void) umask(d->umask);
     r = path_open_dir(given, 0700, &d->fd, err);
     if (r < 0)
         return r;
@@ -92,27 +95,27 @@ snap_dirs_fd(const struct snap_dirs *d)
 
 /* Independent of the umask. */
 static int
-make_dir(int at_fd, const char *name, mode_t mode)
+make_dir(struct snap_dirs *d, const char *name, mode_t mode)
 {
-    if (mkdirat(at_fd, name, mode) < 0)
+    if (mkdirat(d->fd, name, mode) < 0)
         return -1;
-    return fchmodat(at_fd, name, mode, 0);
+    return mode & d->umask ? fchmodat(d->fd, name, mode, 0) : 0;
 }
 
 static int
-make_all(int fd, uint64_t id, bool with_work, uid_t uid, gid_t gid)
+make_all(struct snap_dirs *d, uint64_t id, bool with_work, uid_t uid, gid_t gid)
 {
     char path[ID_PATH_MAX];
 
-    if (fault("snap.dirs.id") < 0 || mkdirat(fd, id_path(path, id, ""), MODE_DIR) < 0)
+    if (fault("snap.dirs.id") < 0 || mkdirat(d->fd, id_path(path, id, ""), MODE_DIR) < 0)
         return -1;
-    if (fault("snap.dirs.fs") < 0 || make_dir(fd, id_path(path, id, "/fs"), MODE_FS) < 0)
+    if (fault("snap.dirs.fs") < 0 || make_dir(d, id_path(path, id, "/fs"), MODE_FS) < 0)
         return -1;
     if ((uid || gid) &&
-        (fault("snap.dirs.chown") < 0 || fchownat(fd, path, uid, gid, AT_SYMLINK_NOFOLLOW) < 0))
+        (fault("snap.dirs.chown") < 0 || fchownat(d->fd, path, uid, gid, AT_SYMLINK_NOFOLLOW) < 0))
         return -1;
     if (with_work &&
-        (fault("snap.dirs.work") < 0 || make_dir(fd, id_path(path, id, "/work"), MODE_WORK) < 0))
+        (fault("snap.dirs.work") < 0 || make_dir(d, id_path(path, id, "/work"), MODE_WORK) < 0))
         return -1;
     return 0;
 }
@@ -123,7 +126,7 @@ snap_dirs_create(struct snap_dirs *d, uint64_t id, bool with_work, uid_t uid, gi
 {
     int e;
 
-    if (make_all(d->fd, id, with_work, uid, gid) == 0)
+    if (make_all(d, id, with_work, uid, gid) == 0)
         return 0;
     e = errno;
     if (e != EEXIST)
@@ -136,7 +139,7 @@ snap_dirs_make_work(struct snap_dirs *d, uint64_t id, struct err *err)
 {
     char path[ID_PATH_MAX];
 
-    if (make_dir(d->fd, id_path(path, id, "/work"), MODE_WORK) < 0)
+    if (make_dir(d, id_path(path, id, "/work"), MODE_WORK) < 0)
         return err_sys(err, errno, "make %s/%s", d->path, path);
     return 0;
 }
