@@ -2,13 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 # Our shim as the runtime of a real containerd, with its own snapshotter: everything that ctr can do with tasks, both
 # runtimes, restarts of containerd, and a shim that is killed.
-# variants: 1.6 1.7 2.1
+# variants: 1.6 1.7 2.1 1.6-crun
 # limit: 600s
 . "$(dirname "$0")/../lib/common.sh"
 . "$(dirname "$0")/../lib/containerd.sh"
 . "$(dirname "$0")/../lib/shim.sh"
 need runc python3
-version=$1
+version=${1%-*}
+if [ "$1" != "$version" ]; then # another runtime under the name that the shim looks for, before containerd's own folder
+    need crun
+    mkdir "$WORK/bin"
+    ln -s "$BIN"/* "$WORK/bin/"
+    ln -sf "$(command -v crun)" "$WORK/bin/runc"
+    BIN=$WORK/bin
+    export PATH=$BIN:$PATH
+    runc --root "$WORK/probe" list >/dev/null 2>&1 || skip "crun does not work on this host"
+fi
 start_containerd "$version"
 load_demo
 before=$(ls /run/containerd/s 2>/dev/null | wc -l)
@@ -27,7 +36,7 @@ got=0; wait $client || got=$?
 run two --rm -- sh -c 'echo out; echo err >&2' >"$WORK/1" 2>"$WORK/2"
 [ "$(cat "$WORK/1") $(cat "$WORK/2")" = "out err" ] || fail "the streams are mixed: $(cat "$WORK/1" "$WORK/2")"
 got=0; run none --rm -- no-such-command 2>"$WORK/2" || got=$?
-grep -q 'executable file not found' "$WORK/2" || fail "a missing command says: $(cat "$WORK/2")"
+grep -q 'executable file.*not found' "$WORK/2" || fail "a missing command says: $(cat "$WORK/2")"
 [ $got != 0 ] || fail "a missing command succeeds"
 
 echo "- every byte before the exit arrives"
@@ -44,7 +53,7 @@ got=0; c task exec --exec-id e2 box sh -c 'exit 9' || got=$?
 [ $got = 9 ] || fail "exec: exit code $got"
 [ "$(echo x | c task exec --exec-id e3 box cat)" = x ] || fail "exec: stdin"
 got=0; c task exec --exec-id e4 box no-such-command 2>"$WORK/2" || got=$?
-[ $got != 0 ] && grep -q 'executable file not found' "$WORK/2" || fail "exec of nothing: $(cat "$WORK/2")"
+[ $got != 0 ] && grep -q 'executable file.*not found' "$WORK/2" || fail "exec of nothing: $(cat "$WORK/2")"
 pids=()
 for i in $(seq 20); do c task exec --exec-id "p$i" box sh -c "echo $i; exit $i" >"$WORK/p$i" & pids+=($!); done
 for i in $(seq 20); do
