@@ -2,6 +2,7 @@
 /* What the server and the channel share of gRPC's C core. */
 #include "grpc_core.h"
 
+#include <limits.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -76,6 +77,8 @@ grpc_core_args(void)
         INT_ARG(GRPC_ARG_HTTP2_BDP_PROBE, 0),
         INT_ARG(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 4 * 1024 * 1024),
         INT_ARG(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, 1024 * 1024),
+        INT_ARG(GRPC_ARG_KEEPALIVE_TIME_MS,
+                INT_MAX), /* a socket of this host tells when its peer is gone */
         INT_ARG(GRPC_ARG_ENABLE_CHANNELZ, 0),
         INT_ARG(GRPC_ARG_ENABLE_PER_MESSAGE_COMPRESSION, 0),
         INT_ARG(GRPC_ARG_ENABLE_RETRIES, 0),
