@@ -4,16 +4,21 @@
  *
  *   exits   bundle (primary key), ns, id, pid, status, exited_at (ns since 1970)
  *
- * Each change is one short transaction on a connection of its own. When another process holds the file just now, the change
- * waits in a list and is tried again after a random pause, so the loop never blocks for long.
+ * Each change is one short transaction on a connection of its own, made while holding a lock on tasks.lock: asking for that
+ * costs microseconds, opening a busy database in vain costs milliseconds, which a thousand shims cannot afford. When another
+ * process has the lock just now, the change waits in a list and is tried again after a random pause, so the loop never
+ * blocks.
  */
 #include "task_record.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "libross/base/clock.h"
+#include "libross/base/fd.h"
 #include "libross/base/log.h"
 #include "libross/base/path.h"
 #include "libross/base/random.h"
@@ -21,9 +26,9 @@
 #include "libross/db/db_stmt.h"
 #include "libross/db/db_txn.h"
 
-#define BUSY_NOW_MS   5 /* longest wait in one try */
-#define BUSY_QUIET_MS 10000
-#define PAUSE_MS_MAX  40
+#define BUSY_MAX_MS                                                                                \
+    1000 /* for the database itself, which only a reader without the lock can hold */
+#define PAUSE_MS_MAX 40
 
 static const char *const migrations[] = {
     "CREATE TABLE exits (bundle TEXT PRIMARY KEY, ns TEXT NOT NULL, id TEXT NOT NULL,"
@@ -57,19 +62,41 @@ task_record_new(struct loop *loop, const char *state_dir)
     return t;
 }
 
+/* Released by closing. Unavailable when another process has it and `wait` is false. */
 static int
-record_open(const char *state_dir, int64_t busy_ms, struct db **ret, struct err *err)
+lock_take(const char *state_dir, bool wait, int *ret_fd, struct err *err)
+{
+    auto_free char *path = path_join(state_dir, "tasks.lock");
+    auto_close int fd = -1;
+    int r = path_mkdirs_at(AT_FDCWD, state_dir, 0711, err);
+
+    if (r < 0)
+        return r;
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return err_sys(err, errno, "open %s", path);
+    while (flock(fd, LOCK_EX | (wait ? 0 : LOCK_NB)) < 0) {
+        if (errno == EWOULDBLOCK)
+            return err_set(err, CODE_UNAVAILABLE, "another shim is writing its record");
+        if (errno != EINTR)
+            return err_sys(err, errno, "lock %s", path);
+    }
+    *ret_fd = TAKE_FD(fd);
+    return 0;
+}
+
+static int
+record_open(const char *state_dir, struct db **ret, struct err *err)
 {
     auto_free char *path = path_join(state_dir, "tasks.db");
     struct db_options opt = {.path = path,
                              .mode = DB_SHARED,
                              .migrations = migrations,
                              .n_migrations = ARRAY_LEN(migrations),
-                             .busy_max_ms = busy_ms,
+                             .busy_max_ms = BUSY_MAX_MS,
                              .no_sync = true}; /* nothing of it outlives the machine's power */
-    int r = path_mkdirs_at(AT_FDCWD, state_dir, 0711, err);
 
-    return r < 0 ? r : db_open(&opt, ret, err);
+    return db_open(&opt, ret, err);
 }
 
 static int
@@ -90,12 +117,15 @@ row_write(struct db *db, const struct task_exit_row *row, bool forget, struct er
 }
 
 static int
-write_once(const char *state_dir, const struct task_exit_row *row, bool forget, int64_t busy_ms,
+write_once(const char *state_dir, const struct task_exit_row *row, bool forget, bool wait,
            struct err *err)
 {
+    auto_close int lock_fd = -1;
     struct db *db = NULL;
-    int r = record_open(state_dir, busy_ms, &db, err);
+    int r = lock_take(state_dir, wait, &lock_fd, err);
 
+    if (r == 0)
+        r = record_open(state_dir, &db, err);
     if (r == 0)
         r = row_write(db, row, forget, err);
     db_close(db);
@@ -141,7 +171,7 @@ entry_try(void *arg)
     int r;
 
     e->timer = NULL;
-    r = write_once(e->record->state_dir, &e->row, e->forget, BUSY_NOW_MS, &err);
+    r = write_once(e->record->state_dir, &e->row, e->forget, false, &err);
     if (r == -CODE_UNAVAILABLE && clock_mono_ns() < e->deadline_ns) {
         int64_t pause_ms = 1 + random_u32() % PAUSE_MS_MAX;
 
@@ -191,7 +221,7 @@ task_record_free(struct task_record *t)
     if (!t)
         return;
     while (t->waiting) {
-        (void) write_once(t->state_dir, &t->waiting->row, t->waiting->forget, BUSY_QUIET_MS, NULL);
+        (void) write_once(t->state_dir, &t->waiting->row, t->waiting->forget, true, NULL);
         entry_free(t->waiting);
     }
     free(t->state_dir);
@@ -202,11 +232,14 @@ int
 task_record_find(const char *state_dir, const char *bundle, struct task_exit_row *ret,
                  struct err *err)
 {
+    auto_close int lock_fd = -1;
     AUTO_DB db = NULL;
     AUTO(db_txn) t = {0};
     AUTO_PTR(db_stmt) q = NULL;
-    int r = record_open(state_dir, BUSY_QUIET_MS, &db, err);
+    int r = lock_take(state_dir, true, &lock_fd, err);
 
+    if (r == 0)
+        r = record_open(state_dir, &db, err);
     if (r < 0)
         return r;
     r = db_txn_begin(db, DB_READ, &t, err);
@@ -226,6 +259,5 @@ task_record_find(const char *state_dir, const char *bundle, struct task_exit_row
 int
 task_record_forget_now(const char *state_dir, const char *bundle, struct err *err)
 {
-    return write_once(state_dir, &(struct task_exit_row){.bundle = bundle}, true, BUSY_QUIET_MS,
-                      err);
+    return write_once(state_dir, &(struct task_exit_row){.bundle = bundle}, true, true, err);
 }
