@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,6 +18,7 @@
 #include "api/rpc/toy/toy_cases.h"
 #include "grpc/health/v1/health.pb-c.h"
 #include "grpc_channel.h"
+#include "grpc_core.h"
 #include "libross/base/clock.h"
 #include "libross/base/fd.h"
 #include "libross/base/log.h"
@@ -82,6 +84,15 @@ teardown(void **state)
     free(f->path);
     free(f);
     return 0;
+}
+
+/* A thread may still be leaving a call whose answer has been read. */
+static void
+expect_busy(const struct fixture *f, unsigned n)
+{
+    while (grpc_server_busy(f->host, NULL) > n)
+        (void) sched_yield();
+    assert_int_equal(grpc_server_busy(f->host, NULL), n);
 }
 
 static int
@@ -162,9 +173,7 @@ serves_others_while_streams_are_open(void **state)
             chat_ping(s[i]);
             (void) toy_echo_call(f->ch, NULL, "between", &arena);
         }
-    while (grpc_server_busy(f->host, NULL) > STREAMS) /* the thread of the last answer */
-        (void) sched_yield();
-    assert_int_equal(grpc_server_busy(f->host, NULL), STREAMS);
+    expect_busy(f, STREAMS);
     for (int i = 0; i < STREAMS; i++)
         chat_end(s[i]);
     arena_done(&arena);
@@ -395,6 +404,81 @@ bounds_messages(void **state)
     arena_done(&arena);
 }
 
+/* A client without a limit of its own sends n bytes to the method: the status that it gets. */
+static grpc_status_code
+raw_call(const char *path, const char *method, size_t n)
+{
+    grpc_completion_queue *cq = grpc_completion_queue_create_for_pluck(NULL);
+    grpc_channel_credentials *creds = grpc_insecure_credentials_create();
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    grpc_slice name = grpc_slice_from_copied_string(method), body = grpc_slice_malloc(n), details;
+    grpc_byte_buffer *bytes = grpc_raw_byte_buffer_create(&body, 1), *reply = NULL;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    grpc_metadata_array initial, trailing;
+    grpc_status_code status;
+    grpc_channel *ch;
+    grpc_call *call;
+
+    (void) strncpy(addr.sun_path, path, sizeof addr.sun_path - 1);
+    assert_int_equal(connect(fd, (struct sockaddr *) &addr, sizeof addr), 0);
+    assert_int_equal(fd_set_nonblock(fd), 0);
+    memset(GRPC_SLICE_START_PTR(body), 0xff, n);
+    ch = grpc_channel_create_from_fd("localhost", fd, creds, NULL);
+    call = grpc_channel_create_call(ch, NULL, GRPC_PROPAGATE_DEFAULTS, cq, name, NULL,
+                                    gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    grpc_metadata_array_init(&initial);
+    grpc_metadata_array_init(&trailing);
+    grpc_op ops[] = {
+        {.op = GRPC_OP_SEND_INITIAL_METADATA},
+        {.op = GRPC_OP_SEND_MESSAGE, .data.send_message.send_message = bytes},
+        {.op = GRPC_OP_SEND_CLOSE_FROM_CLIENT},
+        {.op = GRPC_OP_RECV_INITIAL_METADATA,
+         .data.recv_initial_metadata.recv_initial_metadata = &initial},
+        {.op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &reply},
+        {.op = GRPC_OP_RECV_STATUS_ON_CLIENT,
+         .data.recv_status_on_client = {.trailing_metadata = &trailing,
+                                        .status = &status,
+                                        .status_details = &details}},
+    };
+    assert_int_equal(grpc_call_start_batch(call, ops, ARRAY_LEN(ops), cq, NULL), GRPC_CALL_OK);
+    (void) grpc_completion_queue_pluck(cq, cq, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    grpc_call_unref(call);
+    grpc_channel_destroy(ch);
+    grpc_channel_credentials_release(creds);
+    grpc_completion_queue_shutdown(cq);
+    (void) grpc_completion_queue_pluck(cq, NULL, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
+    grpc_completion_queue_destroy(cq);
+    grpc_metadata_array_destroy(&initial);
+    grpc_metadata_array_destroy(&trailing);
+    grpc_byte_buffer_destroy(bytes);
+    if (reply)
+        grpc_byte_buffer_destroy(reply);
+    grpc_slice_unref(body);
+    grpc_slice_unref(name);
+    grpc_slice_unref(details);
+    return status;
+}
+
+static void
+refuses_messages_beyond_the_limit(void **state)
+{
+    static const char *const methods[] = {"Echo", "Count", "Sum", "Chat"};
+    struct fixture *f = *state;
+    struct err err = {0};
+    char name[64];
+
+    for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
+        (void) snprintf(name, sizeof name, "/ross.toy.Toy/%s", methods[i]);
+        assert_int_equal(raw_call(f->path, name, RPC_MESSAGE_MAX + 1), CODE_RESOURCE_EXHAUSTED);
+        assert_int_equal(raw_call(f->path, name, 100), CODE_INTERNAL); /* not a message */
+    }
+    assert_int_equal(raw_call(f->path, "/ross.toy.Toy/Nothing", 10), CODE_UNIMPLEMENTED);
+    assert_int_equal(raw_call(f->path, "/nobody/Nothing", RPC_MESSAGE_MAX + 1), CODE_UNIMPLEMENTED);
+    assert_int_equal(raw_call(f->path, "/", 10), CODE_UNIMPLEMENTED);
+    assert_int_equal(raw_call(f->path, "no/slash", 10), CODE_UNIMPLEMENTED);
+    assert_ok(echo(f->ch, NULL, "x", &err), &err);
+}
+
 static void
 waits_for_a_client_that_does_not_read(void **state)
 {
@@ -472,7 +556,7 @@ says_that_it_is_healthy(void **state)
     assert_ok(rpc_stream_close_send(s, &err), &err);
     assert_int_equal(rpc_stream_recv(s, &arena, &msg, &err), 1);
     assert_int_equal(((Grpc__Health__V1__HealthCheckResponse *) msg)->status, 1);
-    assert_int_equal(grpc_server_busy(f->host, NULL), 1);
+    expect_busy(f, 1);
     grpc_server_stop(TAKE(f->host), PATIENCE_MS); /* does not wait for watchers */
     assert_code(rpc_stream_recv(s, &arena, &msg, &err), CODE_UNAVAILABLE, &err);
     rpc_stream_free(s);
@@ -673,6 +757,7 @@ main(int argc, char **argv)
         CASE(passes_deadlines_and_cancels_on),
         CASE(is_cancelled_by_its_caller),
         CASE(bounds_messages),
+        CASE(refuses_messages_beyond_the_limit),
         CASE(waits_for_a_client_that_does_not_read),
         CASE(says_that_it_is_healthy),
         CASE_STOPPED(says_at_once_that_nobody_serves),
