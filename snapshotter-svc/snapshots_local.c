@@ -24,6 +24,7 @@
 #include "libross/base/fault.h"
 #include "libross/base/fd.h"
 #include "libross/base/log.h"
+#include "libross/base/parse.h"
 #include "libross/base/path.h"
 #include "libross/filter/filter.h"
 #include "overlay/overlay_mounts.h"
@@ -31,6 +32,7 @@
 #include "snap_dirs.h"
 #include "snap_index.h"
 #include "snap_meta.h"
+#include "snap_quota.h"
 #include "snap_reaper.h"
 #include "tree_walk.h"
 #include "usage.h"
@@ -42,7 +44,7 @@ struct snapshots_local {
     struct snap_reaper *reaper;
     struct overlay_host host;
     struct strv extra; /* options of every overlay mount */
-    bool no_sync, upperdir_label;
+    bool no_sync, upperdir_label, quota;
 };
 
 static struct snapshots_local *
@@ -188,6 +190,41 @@ owner_of_new(struct snapshots_local *l, const struct snap_chain *c, const struct
     return r;
 }
 
+/* The label is a hint: it counts where the filesystem can hold to it. */
+static int
+limit_size(struct snapshots_local *l, uint64_t id, const struct labels *labels, struct err *err)
+{
+    const char *text = labels_find(labels, LABEL_MAX_SIZE);
+    int64_t max_bytes;
+    int r;
+
+    if (!text)
+        return 0;
+    r = parse_size(text, &max_bytes, err);
+    if (r < 0)
+        return err_wrap(err, r, "label " LABEL_MAX_SIZE);
+    return l->quota && max_bytes > 0 ? snap_quota_set(snap_dirs_fd(l->dirs), id, max_bytes, err)
+                                     : 0;
+}
+
+static int
+make_dirs(struct snapshots_local *l, const struct snap_chain *c, const struct labels *labels,
+          struct err *err)
+{
+    struct owner owner;
+    int r;
+
+    r = owner_of_new(l, c, labels, &owner, err);
+    if (r == 0)
+        r = snap_dirs_create(l->dirs, c->id, c->kind == SNAPSHOT_ACTIVE, owner.uid, owner.gid, err);
+    if (r < 0)
+        return r;
+    r = limit_size(l, c->id, labels, err);
+    if (r < 0)
+        (void) snap_dirs_remove(l->dirs, c->id, NULL); /* or at the next start */
+    return r;
+}
+
 static int
 local_prepare(struct snapshots *s, const struct call_ctx *ctx, enum snapshot_kind kind,
               const char *key, const char *parent, const struct labels *labels,
@@ -195,7 +232,6 @@ local_prepare(struct snapshots *s, const struct call_ctx *ctx, enum snapshot_kin
 {
     struct snapshots_local *l = local_of(s);
     AUTO(snap_chain) c = {0};
-    struct owner owner;
     int r;
 
     (void) ctx;
@@ -203,9 +239,7 @@ local_prepare(struct snapshots *s, const struct call_ctx *ctx, enum snapshot_kin
     if (r == 0)
         r = snap_meta_begin(l->meta, kind, key, parent, &c, err);
     if (r == 0)
-        r = owner_of_new(l, &c, labels, &owner, err);
-    if (r == 0)
-        r = snap_dirs_create(l->dirs, c.id, kind == SNAPSHOT_ACTIVE, owner.uid, owner.gid, err);
+        r = make_dirs(l, &c, labels, err);
     if (r < 0)
         return r;
     r = snap_meta_insert(l->meta, &c, key, parent, labels, err);
@@ -318,9 +352,12 @@ local_remove(struct snapshots *s, const struct call_ctx *ctx, const char *key, s
 
     (void) ctx;
     r = snap_meta_remove(l->meta, key, &id, err);
-    if (r == 0)
-        snap_reaper_add(l->reaper, id);
-    return r;
+    if (r < 0)
+        return r;
+    if (l->quota)
+        snap_quota_clear(snap_dirs_fd(l->dirs), id);
+    snap_reaper_add(l->reaper, id);
+    return 0;
 }
 
 static int
@@ -576,6 +613,7 @@ open_parts(struct snapshots_local *l, const struct snapshots_local_options *opt,
         r = recover(l, err);
     if (r < 0)
         return r;
+    l->quota = snap_quota_works(snap_dirs_fd(l->dirs));
     l->extra = overlay_extra_options(opt->mount_options ? opt->mount_options : &none, &l->host);
     l->reaper = snap_reaper_start(l->meta, l->dirs);
     return 0;

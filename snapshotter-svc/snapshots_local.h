@@ -20,6 +20,7 @@ struct snapshots_local_options {
 #define LABEL_UPPERDIR "containerd.io/snapshot/overlay.upperdir"
 #define LABEL_UIDMAP   "containerd.io/snapshot/uidmapping"
 #define LABEL_GIDMAP   "containerd.io/snapshot/gidmapping"
+#define LABEL_MAX_SIZE "containerd.io/snapshot/max-size"
 
 /*
  * Recovers what a power cut left, then starts the background work. DataLoss: the database is damaged.

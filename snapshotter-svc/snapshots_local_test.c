@@ -216,6 +216,23 @@ mapping_labels_own_and_map(void **state)
     assert_false(exists(f, "snapshots/4"));
 }
 
+static void
+max_size_must_be_a_size(void **state)
+{
+    struct fixture *f = *state;
+    AUTO(labels) labels = {0};
+    auto_free char *options = NULL;
+    struct mount_list l = {0};
+    struct err err = {0};
+
+    labels_set(&labels, LABEL_MAX_SIZE, "much");
+    assert_code(snapshots_prepare(f->s, NULL, SNAPSHOT_ACTIVE, "k", "", &labels, &l, &err),
+                CODE_INVALID_ARGUMENT, &err);
+    assert_false(exists(f, "snapshots/1"));
+    labels_set(&labels, LABEL_MAX_SIZE, "64MiB");
+    options = prepare(f, SNAPSHOT_ACTIVE, "k", "", &labels);
+}
+
 /* ---- what a power cut leaves ---- */
 
 /* As if the machine had been started since. */
@@ -370,6 +387,7 @@ main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(mount_options_reach_overlays, setup, teardown),
         cmocka_unit_test_setup_teardown(mapping_labels_own_and_map, setup, teardown),
+        cmocka_unit_test_setup_teardown(max_size_must_be_a_size, setup, teardown),
         cmocka_unit_test_setup_teardown(a_power_cut_is_mended, setup, teardown),
         cmocka_unit_test_setup_teardown(orphans_go_and_strangers_stay, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lost_database_does_not_cost_the_directories, setup,
