@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The content store beside containerd 1.6's, over their sockets, through the same Go client and with the same durability, and
+# beside what the parts alone can do. MANY=N fills ours with N blobs for the look-ups (default 100000).
+. "$(dirname "$0")/../../lib/common.sh"
+. "$(dirname "$0")/../../lib/containerd.sh"
+GO=/usr/lib/go/bin/go
+[ -x "$GO" ] || skip "Debian's golang-go is not installed"
+(cd "$HERE/bench/content" && GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS='' GOCACHE=${GOCACHE:-$WORK/gocache} "$GO" build -o "$WORK/bench" main.go) ||
+    fail "the benchmark does not build"
+"$BIN/ross-contentd" --root "$ROSS_ROOT" --state "$ROSS_STATE" --snapshotter-address "" --log-level warn 2>"$WORK/contentd.log" &
+PIDS+=($!)
+contentd=$!
+wait_for 10 test -S "$ROSS_STATE/contentd.sock" || fail "ross-contentd does not start"
+start_containerd 1.6
+
+"$WORK/bench" "$CD_ADDRESS" bench speed "$CD_PID" >"$WORK/theirs"
+"$WORK/bench" "$ROSS_STATE/contentd.sock" bench speed "$contentd" >"$WORK/ours"
+echo "                              containerd 1.6       ross   ratio"
+while read -r name theirs; do
+    ours=$(awk -v n="$name" '$1==n {print $2}' "$WORK/ours")
+    awk -v n="$name" -v a="$theirs" -v b="$ours" 'BEGIN {printf "%-30s %12s %10s  %6.2f\n", n, a, b, b/a}'
+done <"$WORK/theirs"
+
+echo "--- the parts alone"
+openssl speed -elapsed -seconds 1 -bytes 1048576 -evp sha256 2>/dev/null | awk '/^sha256/ {printf "sha256 of 1 MiB pieces         %s bytes/s\n", $2}'
+dd if=/dev/zero of="$WORK/dd" bs=1M count=256 conv=fsync 2>&1 | awk -F, '/copied/ {print "dd with fsync, 256 MiB         " $NF}'
+python3 - "$WORK/sync" <<'P'
+import os, sys, time
+fd = os.open(sys.argv[1], os.O_CREAT | os.O_RDWR)
+start = time.time()
+for i in range(500):
+    os.pwrite(fd, b"x" * 4096, 0)
+    os.fdatasync(fd)
+print(f"fdatasync of one page          {500 / (time.time() - start):.0f}/s")
+P
+
+echo "--- many blobs"
+"$WORK/bench" "$ROSS_STATE/contentd.sock" few fill 112 | sed 's/^/few   /'
+"$WORK/bench" "$ROSS_STATE/contentd.sock" many fill "${MANY:-100000}" | sed 's/^/many  /'
