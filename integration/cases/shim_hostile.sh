@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# The shim alone, against peers that mean it no good: every form of bootstrap, malformed and oversized frames, half-open and
+# silent clients, ids that are paths, runtimes that hang or print without end, descriptors used up. It answers or closes, and its
+# container lives on.
+# limit: 300s
+. "$(dirname "$0")/../lib/common.sh"
+need python3
+tests=$(dirname "$BIN")/test
+[ -x "$tests/fake_runtime" ] || skip "the build has no tests"
+PYTHONPATH=$HERE/lib python3 "$HERE/lib/shim_hostile.py" "$BIN/containerd-shim-ross-v2" "$tests/fake_runtime" "$WORK"

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: Apache-2.0
+# shim_hostile.py SHIM FAKE_RUNTIME DIR — see cases/shim_hostile.sh.
+import json
+import os
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+
+from ttrpc import Client, field, fields, frame, request
+
+SHIM, RUNTIME, DIR = sys.argv[1:]
+OK, INVALID, DEADLINE, NOT_FOUND, EXISTS, EXHAUSTED, PRECONDITION, UNIMPLEMENTED, INTERNAL, UNKNOWN = 0, 3, 4, 5, 6, 8, 9, 12, 13, 2
+STATE = DIR + "/state"
+shims = []
+
+
+def expect(what, got, want):
+    if got != want:
+        sys.exit(f"{what}: {got!r}, not {want!r}")
+
+
+def bundle(name, annotations=None):
+    path = f"{DIR}/bundles/{name}"
+    os.makedirs(path)
+    with open(path + "/config.json", "w") as f:
+        json.dump({"ociVersion": "1.0.2", "root": {"path": "rootfs"}, "annotations": annotations or {},
+                   "linux": {"namespaces": [{"type": "pid"}]}}, f)
+    return path
+
+
+def options():
+    return field(1, "containerd.runc.v1.Options") + field(2, field(6, RUNTIME) + field(7, DIR + "/runtime"))
+
+
+def start(name, stdin=b"", env=None, path=None, args=()):
+    path = path or bundle(name)
+    return subprocess.run([SHIM, "-namespace", "hostile", "-address", "", "-id", name, *args, "start"], cwd=path, input=stdin,
+                          capture_output=True, env={**os.environ, "ROSS_STATE": STATE, **(env or {})}, timeout=20)
+
+
+def create(client, name, path=None, extra=b""):
+    return client.call("Create", field(1, name) + field(2, path or f"{DIR}/bundles/{name}") + field(10, options()) + extra)
+
+
+def up(name, env=None):
+    """A shim with a running container."""
+    r = start(name, options(), env)
+    expect("start " + r.stderr.decode(), r.returncode, 0)
+    address = r.stdout.decode()
+    client = Client(address, 60)
+    code, message, reply = create(client, name)
+    expect("create " + message, code, OK)
+    expect("start", client.call("Start", field(1, name))[0], OK)
+    pid = dict(fields(client.call("Connect", field(1, name))[2]))[1]
+    shims.append(pid)
+    return client, address, pid
+
+
+def alive(client, name):
+    code, message, reply = client.call("State", field(1, name))
+    expect("state of " + name + " " + message, code, OK)
+    expect("status of " + name, dict(fields(reply))[4], 2)
+
+
+def down(client, name, pid):
+    client.call("Kill", field(1, name) + field(3, 9))
+    expect("wait", client.call("Wait", field(1, name))[0], OK)
+    expect("delete", client.call("Delete", field(1, name))[0], OK)
+    client.call("Shutdown", field(1, name))
+    for _ in range(200):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    sys.exit(f"the shim of {name} does not leave")
+
+
+def bootstrap():
+    r = subprocess.run([SHIM, "-v"], capture_output=True)
+    expect("-v", (r.returncode, b"Version:" in r.stdout), (0, True))
+    r = subprocess.run([SHIM, "-info"], input=options(), capture_output=True)
+    expect("-info", (r.returncode, dict(fields(r.stdout))[1]), (0, b"containerd-shim-ross-v2"))
+    # 2.3's parameters are answered in kind; parameters of another task are not believed
+    params = field(1, "boot") + field(2, "hostile") + field(8, field(1, options())) + field(9, DIR + "/s")
+    r = start("boot", params)
+    result = dict(fields(r.stdout))
+    expect("protobuf answer", (result[1], result[3]), (3, b"ttrpc"))
+    expect("socket dir", result[2].decode().startswith(f"unix://{DIR}/s/"), True)
+    expect("address file", open(f"{DIR}/bundles/boot/address").read(), result[2].decode())
+    client = Client(result[2].decode())
+    shims.append(dict(fields(client.call("Connect", field(1, "boot"))[2]))[1])
+    expect("v3", client.call("Connect", field(1, "boot"), "containerd.task.v3.Task")[0], OK)
+    client.call("Shutdown", field(1, "boot"))
+    r = start("other", field(1, "someone-else") + field(2, "hostile"))
+    expect("foreign parameters", r.stdout[:7], b"unix://") if r.returncode == 0 else None
+    if r.returncode == 0:
+        client = Client(r.stdout.decode())
+        client.call("Shutdown", field(1, "other"))
+    # a pod: the second start finds the first one's shim
+    pod = {"io.kubernetes.cri.sandbox-id": "pod"}
+    one = start("pod-a", path=bundle("pod-a", pod)).stdout
+    two = start("pod-b", path=bundle("pod-b", pod)).stdout
+    expect("group", one, two)
+    client = Client(one.decode())
+    client.call("Shutdown", b"")
+    # bad starts say one sentence and leave no socket
+    before = os.listdir(STATE + "/s")
+    for name, stdin, path in (("none", b"", DIR), ("../x", b"", bundle("x")), ("junk", b"\xff" * 40, bundle("junk"))):
+        r = start(name, stdin, path=path)
+        expect(f"start of {name}", (r.returncode != 0, r.stdout, r.stderr.count(b"\n")), (True, b"", 1))
+    expect("sockets after bad starts", os.listdir(STATE + "/s"), before)
+
+
+def frames():
+    client, address, pid = up("frames")
+    # a frame beyond the limit is skipped and its stream fails; the connection stays in step
+    peer = Client(address)
+    big = 4 * 1024 * 1024 + 1
+    peer.send(frame(1, 1, b"", length=big))
+    for _ in range(big // 65536):
+        peer.send(b"x" * 65536)
+    peer.send(b"x" * (big % 65536))
+    stream, kind, flags, payload = peer.recv()
+    expect("oversized", (stream, dict(fields(dict(fields(payload))[1]))[1]), (1, EXHAUSTED))
+    peer.stream = 3
+    expect("after oversized", peer.call("State", field(1, "frames"))[0], OK)
+    # even and falling stream ids
+    peer.send(frame(8, 1, request("containerd.task.v2.Task", "State")))
+    expect("even id", dict(fields(dict(fields(peer.recv()[3]))[1]))[1], INVALID)
+    expect("unknown method", peer.call("Nothing")[0], UNIMPLEMENTED)
+    expect("unknown service", peer.call("State", b"", "no.such.Service")[0], UNIMPLEMENTED)
+    expect("malformed payload", peer.call("State", b"\xff\xff\xff")[0] != OK, True)
+    peer.close()
+    # half a header, then silence; half a payload, then gone; garbage
+    quiet = [Client(address) for _ in range(200)]
+    for i, q in enumerate(quiet):
+        q.send((b"\0\0\0", frame(1, 1, b"xy", length=1000), os.urandom(100))[i % 3])
+    alive(client, "frames")
+    for q in quiet:
+        q.close()
+    # a client that asks and never reads
+    deaf = Client(address, 2)
+    deaf.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    try:
+        for i in range(200000):
+            deaf.begin("State", field(1, "frames"))
+    except OSError:
+        pass
+    alive(client, "frames")
+    deaf.close()
+    # many who wait and vanish
+    waiting = [Client(address) for _ in range(300)]
+    for w in waiting:
+        w.begin("Wait", field(1, "frames"))
+    for w in waiting:
+        w.close()
+    alive(client, "frames")
+    with open(f"/proc/{pid}/status") as f:
+        rss = [int(l.split()[1]) for l in f if l.startswith("RssAnon")][0]
+    if rss > 3000:
+        sys.exit(f"hostile peers cost {rss} KiB")
+    down(client, "frames", pid)
+
+
+def requests():
+    client, address, pid = up("req")
+    for bad in ("../etc", "a/b", "", ".", "x" * 100, "a..b"):
+        expect(f"create {bad!r}", create(client, bad, f"{DIR}/bundles/req")[0], INVALID)
+        expect(f"exec {bad!r}", client.call("Exec", field(1, "req") + field(2, bad) + field(7, field(1, "x") + field(2, "{}")))[0], INVALID)
+    expect("create again", create(client, "req")[0], EXISTS)
+    expect("relative bundle", create(client, "rel", "relative")[0], INVALID)
+    expect("missing bundle", create(client, "gone", DIR + "/none")[0], PRECONDITION)
+    expect("unknown stdio", create(client, "uri", bundle("uri"), field(6, "http://x/"))[0], UNKNOWN)
+    expect("missing fifo", create(client, "fifo", bundle("fifo"), field(6, DIR + "/none"))[0], NOT_FOUND)
+    expect("bad mount", create(client, "mnt", bundle("mnt"), field(3, field(1, "no-such-fs") + field(2, "x")))[0] != OK, True)
+    expect("exec without process", client.call("Exec", field(1, "req") + field(2, "e"))[0], INVALID)
+    expect("exec junk", client.call("Exec", field(1, "req") + field(2, "junk") + field(7, field(1, "x") + field(2, "junk")))[0], OK)
+    expect("exec twice", client.call("Exec", field(1, "req") + field(2, "junk") + field(7, field(1, "x") + field(2, "{}")))[0], EXISTS)
+    expect("kill before start", client.call("Kill", field(1, "req") + field(2, "junk") + field(3, 9))[0], PRECONDITION)
+    expect("start junk", client.call("Start", field(1, "req") + field(2, "junk"))[0], INVALID)
+    expect("wait for junk", client.call("Wait", field(1, "req") + field(2, "junk"))[0], OK)
+    expect("delete junk", client.call("Delete", field(1, "req") + field(2, "junk"))[0], OK)
+    expect("unknown exec", client.call("State", field(1, "req") + field(2, "nobody"))[0], NOT_FOUND)
+    expect("delete running", client.call("Delete", field(1, "req"))[0], UNKNOWN)
+    expect("signal 200", client.call("Kill", field(1, "req") + field(3, 200))[0], UNKNOWN)
+    expect("checkpoint path", client.call("Checkpoint", field(1, "req") + field(2, "relative"))[0], INVALID)
+    expect("update nothing", client.call("Update", field(1, "req"))[0], INVALID)
+    alive(client, "req")
+    # the bundle vanishes under a running container
+    os.rename(f"{DIR}/bundles/req", f"{DIR}/bundles/moved")
+    alive(client, "req")
+    expect("exec without bundle", client.call("Exec", field(1, "req") + field(2, "e2") + field(7, field(1, "x") + field(2, "{}")))[0], OK)
+    expect("start without bundle", client.call("Start", field(1, "req") + field(2, "e2"))[0] != OK, True)
+    alive(client, "req")
+    os.rename(f"{DIR}/bundles/moved", f"{DIR}/bundles/req")
+    down(client, "req", pid)
+
+
+def runtimes():
+    for how, code in (("fail", UNKNOWN), ("nopid", UNKNOWN)):
+        name = "rt-" + how
+        r = start(name, options(), {"FAKE_RUNTIME": "create:" + how})
+        client = Client(r.stdout.decode(), 30)
+        got, message, _ = create(client, name)
+        if got == OK:
+            sys.exit(f"create with a runtime that does '{how}' succeeds")
+        if how == "fail":
+            expect("message", message, "OCI runtime create failed: told to fail")
+        expect("state after " + how, client.call("State", field(1, name))[0], NOT_FOUND)
+        client.call("Shutdown", field(1, name))
+    # prints without end where the output is captured: bounded, and fails
+    client, address, pid = up("noise", {"FAKE_RUNTIME": "pause:noise"})
+    expect("noisy pause", client.call("Pause", field(1, "noise"))[0] != OK, True)
+    alive(client, "noise")
+    down(client, "noise", pid)
+    # hangs: others are answered meanwhile
+    client, address, pid = up("hang", {"FAKE_RUNTIME": "pause:hang"})
+    client.begin("Pause", field(1, "hang"))
+    other = Client(address)
+    code, _, reply = other.call("State", field(1, "hang"))
+    expect("pausing", (code, dict(fields(reply))[4]), (OK, 5))
+    expect("kill while the runtime hangs", other.call("Kill", field(1, "hang") + field(3, 9))[0], OK)
+    expect("exit while the runtime hangs", other.call("Wait", field(1, "hang"))[0], OK)
+    os.kill(pid, signal.SIGKILL)
+
+
+def descriptors():
+    client, address, pid = up("fds")
+    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (40, hard))
+    crowd = []
+    for _ in range(60):
+        try:
+            crowd.append(Client(address, 1))
+        except OSError:
+            break
+    code, message, _ = client.call("Exec", field(1, "fds") + field(2, "e") + field(7, field(1, "x") + field(2, "{}")))
+    expect("exec " + message, code, OK)
+    client.call("Start", field(1, "fds") + field(2, "e"))  # may fail, must answer
+    for c in crowd:
+        c.close()
+    alive(client, "fds")
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
+    down(client, "fds", pid)
+
+
+os.makedirs(DIR + "/runtime/hostile", exist_ok=True)
+try:
+    for step in (bootstrap, frames, requests, runtimes, descriptors):
+        print("-", step.__name__, flush=True)
+        step()
+finally:
+    for pid in shims:
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                if b"containerd-shim-ross-v2" in f.read():
+                    os.kill(pid, signal.SIGKILL)
+        except OSError:
+            pass
+    for name in os.listdir(DIR + "/runtime/hostile"):
+        try:
+            os.kill(int(open(f"{DIR}/runtime/hostile/{name}").read()), signal.SIGKILL)
+        except (OSError, ValueError):
+            pass
