@@ -5,6 +5,7 @@
 
 #include "api/client/records_client.h"
 #include "cmd.h"
+#include "each.h"
 #include "libross/base/clock.h"
 #include "libross/json/json.h"
 #include "ross-cli/run/container_remove.h"
@@ -204,22 +205,19 @@ static const struct option_row rm_rows[] = {
 };
 
 static int
+rm_one(struct session *s, const struct container *c, void *arg, struct err *err)
+{
+    const struct rm_options *opt = arg;
+
+    return container_remove(s, c, opt->force, err);
+}
+
+static int
 rm_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
 {
-    const struct rm_options *opt = options;
-    int r;
+    struct rm_options opt = *(const struct rm_options *) options;
 
-    for (int i = 0; i < n_words; i++) {
-        AUTO(container) c = {0};
-
-        r = container_find(s, words[i], &c, err);
-        if (r == 0)
-            r = container_remove(s, &c, opt->force, err);
-        if (r < 0)
-            return r;
-        printf("%s\n", words[i]);
-    }
-    return 0;
+    return each_container(s, n_words, words, true, rm_one, &opt, err);
 }
 
 const struct command_row cmd_container_rm = {

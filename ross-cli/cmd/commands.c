@@ -4,9 +4,12 @@
 #include "libross/base/mem.h"
 
 const struct command_row *const commands[] = {
-    &cmd_run,           &cmd_container_list, &cmd_container_rm, &cmd_image_pull, &cmd_image_list,
-    &cmd_image_inspect, &cmd_image_remove,   &cmd_image_load,   &cmd_health,     &cmd_version, &cmd_completion, &cmd_docs,
-    &cmd_image_push,    &cmd_image_save,     &cmd_image_tags,   &cmd_search,     &cmd_login,
-    &cmd_logout,
+    &cmd_run,        &cmd_create,         &cmd_start,          &cmd_stop,
+    &cmd_restart,    &cmd_kill,           &cmd_wait,           &cmd_pause,
+    &cmd_unpause,    &cmd_container_reap, &cmd_container_list, &cmd_container_rm,
+    &cmd_image_pull, &cmd_image_list,     &cmd_image_inspect,  &cmd_image_remove,
+    &cmd_image_load, &cmd_health,         &cmd_version,        &cmd_completion,
+    &cmd_docs,       &cmd_image_push,     &cmd_image_save,     &cmd_image_tags,
+    &cmd_search,     &cmd_login,          &cmd_logout,
 };
 const size_t commands_n = ARRAY_LEN(commands);

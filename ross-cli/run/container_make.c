@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "api/client/records_client.h"
+#include "api/client/runc_options.h"
 #include "container_dir.h"
+#include "container_labels.h"
 #include "container_remove.h"
 #include "container_status.h"
 #include "image_open.h"
@@ -353,7 +355,7 @@ container_make(struct session *s, const struct run_options *opt, const struct im
 {
     AUTO(made_container) m = {0};
     char id[CONTAINER_ID_LEN + 1];
-    auto_free char *name = NULL;
+    auto_free char *name = NULL, *dir = NULL, *runc_root = NULL;
     struct spec_options o = {0};
     AUTO_PTR(json) seccomp = NULL;
     AUTO(arena) arena = {0};
@@ -374,12 +376,19 @@ container_make(struct session *s, const struct run_options *opt, const struct im
         .snapshot_key = xstrdup(id),
         .sandbox = xstrdup(""),
     };
+    dir = container_dir_path(s->root, s->ctx.ns, id);
+    runc_root = path_join(s->state, "runtime");
+    m.record.runtime_options = runc_options_make(m.runtime, runc_root);
     r = user_labels(opt, view, &m.record.labels, err);
+    if (r == 0)
+        r = container_labels_set(opt, &view->config, dir, &m.record.labels, err);
     if (r == 0)
         r = reserve_name(s, opt->name, id, !opt->rm, &name, err);
     if (r == 0) {
         labels_set(&m.record.labels, LABEL_NAME, name);
-        r = make_parts(s, opt, view, args, &o, &arena, &m, err);
+        r = path_mkdirs_at(AT_FDCWD, dir, 0700, err);
+        if (r == 0)
+            r = make_parts(s, opt, view, args, &o, &arena, &m, err);
         if (r == 0)
             r = write_cidfile(opt->cidfile, id, err);
         if (r < 0)

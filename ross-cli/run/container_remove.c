@@ -9,8 +9,10 @@
 
 #include "api/client/records_client.h"
 #include "container_dir.h"
+#include "container_lock.h"
 #include "container_status.h"
 #include "libross/base/clock.h"
+#include "libross/base/fd.h"
 #include "libross/base/path.h"
 #include "libross/base/rmtree.h"
 #include "libross/mount/mount_apply.h"
@@ -56,7 +58,7 @@ end_by_delete(const struct session *s, const char *id, const char *bundle, struc
 }
 
 int
-container_end_task(const struct session *s, const char *id, struct err *err)
+container_end_task_locked(const struct session *s, const char *id, struct err *err)
 {
     auto_free char *bundle = bundle_path(s->state, s->ctx.ns, id);
     auto_free char *rootfs = path_join(bundle, "rootfs");
@@ -79,6 +81,16 @@ container_end_task(const struct session *s, const char *id, struct err *err)
     return r < 0 ? err_wrap(err, r, "end container %.12s", id) : 0;
 }
 
+int
+container_end_task(const struct session *s, const char *id, struct err *err)
+{
+    auto_close int lock_fd = -1;
+    int r;
+
+    r = container_lock(s, id, &lock_fd, err);
+    return r < 0 ? r : container_end_task_locked(s, id, err);
+}
+
 static int
 remove_snapshot(struct session *s, const struct container *c, struct err *err)
 {
@@ -96,18 +108,21 @@ remove_snapshot(struct session *s, const struct container *c, struct err *err)
 int
 container_remove(struct session *s, const struct container *c, bool force, struct err *err)
 {
+    auto_close int lock_fd = -1;
     AUTO(container_status) st = {0};
     struct rpc_channel *ch;
     int r;
 
-    r = container_status_get(s, c->id, &st, err);
+    r = container_lock(s, c->id, &lock_fd, err);
+    if (r == 0)
+        r = container_status_get(s, c->id, &st, err);
     if (r < 0)
         return r;
     if (!force && (st.kind == CONTAINER_RUNNING || st.kind == CONTAINER_PAUSED))
         return err_set(err, CODE_FAILED_PRECONDITION,
                        "container '%s' is %s; stop it first, or remove it by force with -f",
                        *container_name(c) ? container_name(c) : c->id, container_status_name(&st));
-    r = container_end_task(s, c->id, err);
+    r = container_end_task_locked(s, c->id, err);
     if (r == 0)
         r = remove_snapshot(s, c, err);
     if (r == 0)

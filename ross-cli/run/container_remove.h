@@ -13,3 +13,5 @@ int container_remove(struct session *s, const struct container *c, bool force, s
 
 /* The part of it that ends the task: kill, delete, shut the shim down, unmount, remove the bundle. */
 int container_end_task(const struct session *s, const char *id, struct err *err);
+/* The same for who holds container_lock(). */
+int container_end_task_locked(const struct session *s, const char *id, struct err *err);

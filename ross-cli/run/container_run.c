@@ -5,22 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/client/records_client.h"
-#include "api/client/runc_options.h"
-#include "container_dir.h"
+#include "command_fault.h"
+#include "container_io.h"
+#include "container_lock.h"
 #include "container_make.h"
 #include "container_remove.h"
-#include "foreground.h"
+#include "container_start.h"
 #include "image_find.h"
 #include "image_get.h"
 #include "image_open.h"
-#include "libross/base/clock.h"
-#include "libross/base/path.h"
+#include "libross/base/fd.h"
 #include "libross/oci/platform.h"
 #include "timing.h"
-
-#define STATUS_CANNOT_EXECUTE 126
-#define STATUS_NOT_FOUND      127
 
 /* ---- the image ---- */
 
@@ -91,176 +87,138 @@ get_image(struct session *s, const struct run_options *opt, struct pull_options 
     }
 }
 
-/* ---- the task ---- */
+/* ---- all of it ---- */
 
-/* 126 or 127 when the runtime's words say that the command is at fault, else 0. */
+/* The image, fetched when needed, and the container with its bundle. */
 static int
-command_fault(const char *text)
+get_and_make(struct session *s, const struct run_options *opt, struct pull_options *how,
+             const struct strv *args, struct timing *timing, struct made_container *ret,
+             struct err *err)
 {
-    static const struct {
-        const char *words;
-        int status;
-    } rows[] = {
-        {"executable file not found", STATUS_NOT_FOUND},
-        {"executable file `", STATUS_NOT_FOUND}, /* crun: "executable file `x` not found" */
-        {"no such file or directory", STATUS_NOT_FOUND},
-        {"permission denied", STATUS_CANNOT_EXECUTE},
-        {"is a directory", STATUS_CANNOT_EXECUTE},
-        {"open executable", STATUS_CANNOT_EXECUTE}, /* crun, of a directory */
-        {"exec format error", STATUS_CANNOT_EXECUTE},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
-        if (strcasestr(text, rows[i].words))
-            return rows[i].status;
-    return 0;
-}
-
-struct started {
-    struct session *s;
-    const char *id;
-    struct container_state note;
-    struct timing *timing;
-    bool keep; /* the container stays when it has ended: its end is worth a note */
-    bool started;
-};
-
-static int
-on_start(void *arg, struct err *err)
-{
-    struct started *st = arg;
-
-    st->started = true;
-    timing_phase(st->timing, "start");
-    st->note = (struct container_state){.started = true, .started_ns = clock_now_ns()};
-    if (!st->keep)
-        return 0;
-    return container_state_write(st->s->root, st->s->ctx.ns, st->id, &st->note, err);
-}
-
-static int
-on_exit_of(const struct task_exit *end, void *arg, struct err *err)
-{
-    struct started *st = arg;
-
-    timing_phase(st->timing, "container");
-    st->note.finished = true;
-    st->note.finished_ns = end->exited_at_ns ? end->exited_at_ns : clock_now_ns();
-    st->note.exit_code = end->status;
-    if (!st->keep)
-        return 0;
-    return container_state_write(st->s->root, st->s->ctx.ns, st->id, &st->note, err);
-}
-
-static int
-run_task(struct session *s, const struct run_options *opt, const struct made_container *m,
-         struct timing *timing, uint32_t *ret_status, bool *ret_started, struct err *err)
-{
-    auto_free char *io_dir = path_join(m->bundle, "io"),
-                   *runc_root = path_join(s->state, "runtime");
-    auto_free char *address = NULL;
-    const struct shim_launch launch = {
-        .ns = s->ctx.ns,
-        .id = m->record.id,
-        .bundle = m->bundle,
-        .state = s->state,
-    };
-    struct started st = {.s = s, .id = m->record.id, .timing = timing, .keep = !opt->rm};
-    struct foreground fg = {
-        .id = m->record.id,
-        .on_start = on_start,
-        .on_exit = on_exit_of,
-        .arg = &st,
-    };
-    AUTO_PTR(container_io) io = NULL;
-    AUTO(any_value) options = {0};
-    AUTO_PTR(rpc_channel) ch = NULL;
-    struct task_create create;
-    uint32_t pid;
+    AUTO(image_view) view = {0};
+    AUTO(image) image = {0};
     int r;
 
-    *ret_started = false;
-    r = container_io_new(io_dir, opt->interactive, opt->tty, &io, err);
+    r = get_image(s, opt, how, &image, &view, err);
+    timing_phase(timing, "image");
     if (r == 0)
-        r = shim_launch_start(&launch, &address, err);
+        r = container_make(s, opt, &image, &view, args, ret, err);
+    timing_phase(timing, "container record");
+    return r;
+}
+
+/* Until its end. What stays of it depends on whether it ran. */
+static int
+run_foreground(struct session *s, const struct run_options *opt, const struct container_start *how,
+               int *ret_status, struct err *err)
+{
+    const struct container *c = how->record;
+    auto_close int client_fd = -1;
+    struct err second = {0};
+    uint32_t status = 0;
+    bool started = false;
+    int r, end;
+
+    r = container_lock_client(s, c->id, &client_fd, err);
     if (r == 0)
-        r = task_client_open(address, &ch, err);
-    timing_phase(timing, "shim");
-    if (r < 0)
-        return r;
-    options = runc_options_make(m->runtime, runc_root);
-    create = (struct task_create){
-        .id = m->record.id,
-        .bundle = m->bundle,
-        .rootfs = &m->mounts,
-        .io = container_io_paths(io),
-        .options = &options,
-    };
-    r = task_client_create(ch, NULL, &create, &pid, err);
-    timing_phase(timing, "create");
+        r = container_start_foreground(s, how, &status, &started, err);
+    *ret_status = r < 0 ? 0 : (int) status;
+    if (r < 0 && !started)
+        *ret_status = command_fault(err->msg);
+    if (r == 0 && !opt->rm)
+        return container_end_task(s, c->id, err);
+    /* a task that ran and was lost is left for `ps` and `rm`, unless it was not to be kept */
+    end = !started || opt->rm ? container_remove(s, c, true, &second) : 0;
+    if (r == 0 && end < 0) {
+        *err = second;
+        r = end;
+    }
+    return r;
+}
+
+static int
+run_detached(struct session *s, const struct container_start *how, int *ret_status, char **ret_id,
+             struct err *err)
+{
+    auto_close int lock_fd = -1;
+    int r;
+
+    r = container_lock(s, how->record->id, &lock_fd, err);
     if (r == 0)
-        r = container_io_connect(io, err);
-    if (r < 0)
-        return r;
-    fg.address = address;
-    fg.io = io;
-    r = foreground_run(&fg, ret_status, err);
-    *ret_started = st.started;
-    timing_phase(timing, "delete");
+        r = container_start_detached(s, how, err);
+    if (r == 0) {
+        *ret_id = xstrdup(how->record->id);
+        return 0;
+    }
+    *ret_status = command_fault(err->msg);
+    lock_fd = fd_close(lock_fd);
+    (void) container_remove(s, how->record, true, NULL);
     return r;
 }
 
 int
 container_run(struct session *s, const struct run_options *opt, const char *image_name,
               const struct strv *args, pull_event_fn on_pull, void *on_pull_arg, int *ret_status,
-              struct err *err)
+              char **ret_id, struct err *err)
+{
+    struct pull_options pull_how = {
+        .reference = image_name,
+        .on_event = on_pull,
+        .on_event_arg = on_pull_arg,
+    };
+    AUTO(made_container) made = {0};
+    struct container_start how;
+    struct timing timing;
+    int r;
+
+    timing_begin(&timing);
+    /* before gRPC starts threads: one that does not block them would be killed by what is meant for the container */
+    container_io_block_signals();
+    r = get_and_make(s, opt, &pull_how, args, &timing, &made, err);
+    if (r < 0)
+        return r;
+    how = (struct container_start){
+        .record = &made.record,
+        .bundle = made.bundle,
+        .mounts = &made.mounts,
+        .interactive = opt->interactive,
+        .terminal = opt->tty,
+        .forget = opt->rm,
+        .timing = &timing,
+    };
+    if (opt->detach)
+        r = run_detached(s, &how, ret_status, ret_id, err);
+    else
+        r = run_foreground(s, opt, &how, ret_status, err);
+    timing_phase(&timing, opt->detach ? "left alone" : "remove");
+    if (opt->timing)
+        timing_print(&timing, stderr);
+    return r;
+}
+
+int
+container_create(struct session *s, const struct run_options *opt, const char *image_name,
+                 const struct strv *args, pull_event_fn on_pull, void *on_pull_arg, char **ret_id,
+                 struct err *err)
 {
     struct pull_options how = {
         .reference = image_name,
         .on_event = on_pull,
         .on_event_arg = on_pull_arg,
     };
-    struct timing timing;
     AUTO(made_container) made = {0};
-    AUTO(image_view) view = {0};
-    AUTO(image) image = {0};
-    uint32_t status = 0;
-    bool started;
-    int fault, r;
+    struct timing timing;
+    int r;
 
     timing_begin(&timing);
-    /* before gRPC starts threads: one that does not block them would be killed by what is meant for the container */
-    container_io_block_signals();
-    r = get_image(s, opt, &how, &image, &view, err);
-    timing_phase(&timing, "image");
+    r = get_and_make(s, opt, &how, args, &timing, &made, err);
+    /* the bundle is made at every start: STATE does not outlive the machine's restart */
     if (r == 0)
-        r = container_make(s, opt, &image, &view, args, &made, err);
-    timing_phase(&timing, "container record");
+        r = container_end_task(s, made.record.id, err);
     if (r < 0)
         return r;
-    r = run_task(s, opt, &made, &timing, &status, &started, err);
-    *ret_status = r < 0 ? 0 : (int) status;
-    if (r < 0 && !started) {
-        fault = command_fault(err->msg);
-        if (fault) {
-            *ret_status = fault;
-            (void) container_remove(s, &made.record, true, NULL);
-            return r;
-        }
-    }
-    if (r < 0 || opt->rm) {
-        struct err second = {0};
-        /* a task that ran and was lost is left for `ps` and `rm`, unless it was not to be kept */
-        int end = !started || opt->rm ? container_remove(s, &made.record, true, &second) : 0;
-
-        if (r == 0 && end < 0) {
-            *err = second;
-            r = end;
-        }
-    } else
-        r = container_end_task(s, made.record.id, err);
-    timing_phase(&timing, "remove");
     if (opt->timing)
         timing_print(&timing, stderr);
-    return r;
+    *ret_id = xstrdup(made.record.id);
+    return 0;
 }

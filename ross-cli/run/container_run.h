@@ -8,6 +8,8 @@
 #include "run_options.h"
 
 /*
+ * With opt->detach it is left running: *ret_id is its id (malloc'ed), and stays NULL otherwise.
+ *
  * *ret_status  exit code of the container; on failure 126 when its command cannot be executed, 127 when it was not found,
  *              else 0
  * Negative: our own failure; nothing of the container stays when it was never started or with --rm.
@@ -15,4 +17,9 @@
  */
 int container_run(struct session *s, const struct run_options *opt, const char *image_name,
                   const struct strv *args, pull_event_fn on_pull, void *on_pull_arg,
-                  int *ret_status, struct err *err);
+                  int *ret_status, char **ret_id, struct err *err);
+
+/* The container without its task, for `create`; *ret_id is malloc'ed. */
+int container_create(struct session *s, const struct run_options *opt, const char *image_name,
+                     const struct strv *args, pull_event_fn on_pull, void *on_pull_arg,
+                     char **ret_id, struct err *err);

@@ -9,7 +9,8 @@
 #include "container_dir.h"
 #include "libross/base/clock.h"
 
-#define STATE_TIMEOUT_NS (5 * NS_PER_S)
+#define STATE_TIMEOUT_NS  (5 * NS_PER_S)
+#define EXIT_CODE_UNKNOWN 255
 
 void
 container_status_done(struct container_status *st)
@@ -98,9 +99,12 @@ container_status_get(const struct session *s, const char *id, struct container_s
         st.kind = CONTAINER_EXITED;
         st.exit_code = note.exit_code;
         st.finished_ns = note.finished_ns;
+    } else if (note.started) {
+        /* the bundle is gone: the machine was restarted, and how it ended is not known */
+        st.kind = CONTAINER_EXITED;
+        st.exit_code = EXIT_CODE_UNKNOWN;
     } else
-        /* started, but the bundle is gone: the machine was restarted */
-        st.kind = note.started || access(bundle, F_OK) == 0 ? CONTAINER_DEAD : CONTAINER_CREATED;
+        st.kind = access(bundle, F_OK) == 0 ? CONTAINER_DEAD : CONTAINER_CREATED;
     *ret = TAKE_STRUCT(st);
     return 0;
 }

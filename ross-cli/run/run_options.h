@@ -8,7 +8,9 @@
 
 struct run_options {
     const char *name, *platform, *pull, *runtime, *cidfile;
-    bool rm, interactive, tty, plain_http, quiet, timing;
+    bool rm, detach, interactive, tty, plain_http, quiet, timing;
+    const char *stop_signal, *stop_timeout; /* "TERM", "10"; NULL = the image's, the default */
+    struct strv log_opts;
 
     struct strv env, env_files, labels, annotations;
     const char *workdir, *user, *entrypoint, *hostname, *network;

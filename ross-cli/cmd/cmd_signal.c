@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* kill, wait, pause, unpause: a running container from outside. */
+#include <signal.h>
+#include <stdio.h>
+
+#include "api/client/task_client.h"
+#include "cmd.h"
+#include "each.h"
+#include "ross-cli/run/container_reap.h"
+#include "ross-cli/run/container_stop.h"
+#include "ross-cli/run/signal_name.h"
+
+/* ---- kill ---- */
+
+struct kill_options {
+    const char *signal;
+};
+
+static const struct option_row kill_rows[] = {
+    {.name = "signal",
+     .letter = 's',
+     .type = OPTION_STR,
+     .offset = offsetof(struct kill_options, signal),
+     .arg = "SIGNAL",
+     .help = "a name or a number (default KILL)"},
+};
+
+static int
+kill_one(struct session *s, const struct container *c, void *arg, struct err *err)
+{
+    const int *signo = arg;
+
+    return container_kill(s, c, *signo, err);
+}
+
+static int
+kill_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
+{
+    const struct kill_options *opt = options;
+    int signo = SIGKILL, r;
+
+    r = opt->signal ? signal_name_parse(opt->signal, &signo, err) : 0;
+    return r < 0 ? r : each_container(s, n_words, words, true, kill_one, &signo, err);
+}
+
+const struct command_row cmd_kill = {
+    .path = "kill",
+    .aliases = "container kill",
+    .synopsis = "[OPTION…] CONTAINER…",
+    .summary = "Sends a signal to the main process of containers",
+    .options = kill_rows,
+    .n_options = ARRAY_LEN(kill_rows),
+    .options_size = sizeof(struct kill_options),
+    .words_min = 1,
+    .words_max = -1,
+    .run = kill_run,
+};
+
+/* ---- wait ---- */
+
+static int
+wait_one(struct session *s, const struct container *c, void *arg, struct err *err)
+{
+    uint32_t status;
+    int r;
+
+    (void) arg;
+    r = container_wait(s, c->id, &status, err);
+    if (r == 0)
+        printf("%u\n", status);
+    return r;
+}
+
+static int
+wait_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
+{
+    (void) options;
+    return each_container(s, n_words, words, false, wait_one, NULL, err);
+}
+
+const struct command_row cmd_wait = {
+    .path = "wait",
+    .aliases = "container wait",
+    .synopsis = "CONTAINER…",
+    .summary = "Waits until containers have ended and prints their exit codes",
+    .words_min = 1,
+    .words_max = -1,
+    .run = wait_run,
+};
+
+/* ---- pause, unpause ---- */
+
+static int
+pause_one(struct session *s, const struct container *c, void *arg, struct err *err)
+{
+    AUTO_PTR(rpc_channel) ch = NULL;
+    int r;
+
+    (void) arg;
+    r = container_connect(s, c, &ch, NULL, err);
+    return r < 0 ? r : task_client_pause(ch, NULL, c->id, err);
+}
+
+static int
+pause_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
+{
+    (void) options;
+    return each_container(s, n_words, words, true, pause_one, NULL, err);
+}
+
+const struct command_row cmd_pause = {
+    .path = "pause",
+    .aliases = "container pause",
+    .synopsis = "CONTAINER…",
+    .summary = "Freezes all processes of containers",
+    .words_min = 1,
+    .words_max = -1,
+    .run = pause_run,
+};
+
+static int
+unpause_one(struct session *s, const struct container *c, void *arg, struct err *err)
+{
+    AUTO_PTR(rpc_channel) ch = NULL;
+    int r;
+
+    (void) arg;
+    r = container_connect(s, c, &ch, NULL, err);
+    return r < 0 ? r : task_client_resume(ch, NULL, c->id, err);
+}
+
+static int
+unpause_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
+{
+    (void) options;
+    return each_container(s, n_words, words, true, unpause_one, NULL, err);
+}
+
+const struct command_row cmd_unpause = {
+    .path = "unpause",
+    .aliases = "container unpause",
+    .synopsis = "CONTAINER…",
+    .summary = "Lets frozen containers go on",
+    .words_min = 1,
+    .words_max = -1,
+    .run = unpause_run,
+};

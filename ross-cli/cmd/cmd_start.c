@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* start, stop, restart: containers that were made before; container reap: what --rm leaves behind. */
+#include <stdio.h>
+
+#include "cmd.h"
+#include "each.h"
+#include "libross/base/parse.h"
+#include "ross-cli/run/container_io.h"
+#include "ross-cli/run/container_labels.h"
+#include "ross-cli/run/container_reap.h"
+#include "ross-cli/run/container_start.h"
+#include "ross-cli/run/container_status.h"
+#include "ross-cli/run/container_stop.h"
+
+/* ---- start ---- */
+
+struct start_options {
+    bool attach, interactive;
+};
+
+static const struct option_row start_rows[] = {
+    {.name = "attach",
+     .letter = 'a',
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct start_options, attach),
+     .help = "stay in the foreground, with its output and exit code"},
+    {.name = "interactive",
+     .letter = 'i',
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct start_options, interactive),
+     .help = "connect standard input as well (means -a)"},
+};
+
+static int
+start_one(struct session *s, const struct container *c, void *arg, struct err *err)
+{
+    int *status = arg;
+
+    return container_start_again(s, c, false, false, status, err);
+}
+
+static int
+start_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
+{
+    const struct start_options *opt = options;
+    AUTO(container) c = {0};
+    int status = 0, r;
+
+    if (!opt->attach && !opt->interactive)
+        r = each_container(s, n_words, words, true, start_one, &status, err);
+    else if (n_words > 1)
+        return err_set(err, CODE_INVALID_ARGUMENT,
+                       "only one container at a time can have the terminal; leave -a and -i out");
+    else {
+        /* before gRPC starts threads, as in container_run() */
+        container_io_block_signals();
+        r = container_find(s, words[0], &c, err);
+        if (r == 0)
+            r = container_start_again(s, &c, true, opt->interactive, &status, err);
+    }
+    if (r < 0 && !status)
+        return r;
+    if (r < 0)
+        fprintf(stderr, "ross-cli: %s\n", err->msg);
+    return status;
+}
+
+const struct command_row cmd_start = {
+    .path = "start",
+    .aliases = "container start",
+    .synopsis = "[OPTION…] CONTAINER…",
+    .summary = "Starts containers that were created or have ended",
+    .options = start_rows,
+    .n_options = ARRAY_LEN(start_rows),
+    .options_size = sizeof(struct start_options),
+    .words_min = 1,
+    .words_max = -1,
+    .run = start_run,
+};
+
+/* ---- restart ---- */
+
+struct restart_options {
+    int64_t timeout_s;
+    bool has_timeout;
+};
+
+static int
+parse_timeout(const char *value, void *into, struct err *err)
+{
+    struct restart_options *opt = into;
+    uint32_t seconds;
+    int r = parse_u32(value, &seconds, err);
+
+    if (r < 0)
+        return r;
+    opt->has_timeout = true;
+    opt->timeout_s = seconds;
+    return 0;
+}
+
+static const struct option_row restart_rows[] = {
+    {.name = "time",
+     .letter = 't',
+     .type = OPTION_CALL,
+     .arg = "SECONDS",
+     .help = "how long to wait before it is killed (default: its --stop-timeout, or 10)",
+     .parse = parse_timeout},
+};
+
+static int
+restart_one(struct session *s, const struct container *c, void *arg, struct err *err)
+{
+    const struct restart_options *opt = arg;
+    int status = 0, r;
+
+    if (labels_find(&c->labels, LABEL_AUTO_REMOVE))
+        return err_set(err, CODE_FAILED_PRECONDITION,
+                       "container '%s' was made with --rm: once stopped it is gone",
+                       container_name(c));
+    r = container_stop(s, c, opt->has_timeout ? opt->timeout_s : -1, err);
+    return r < 0 ? r : container_start_again(s, c, false, false, &status, err);
+}
+
+static int
+restart_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
+{
+    struct restart_options opt = *(const struct restart_options *) options;
+
+    return each_container(s, n_words, words, true, restart_one, &opt, err);
+}
+
+const struct command_row cmd_restart = {
+    .path = "restart",
+    .aliases = "container restart",
+    .synopsis = "[OPTION…] CONTAINER…",
+    .summary = "Stops containers when they run, and starts them",
+    .options = restart_rows,
+    .n_options = ARRAY_LEN(restart_rows),
+    .options_size = sizeof(struct restart_options),
+    .words_min = 1,
+    .words_max = -1,
+    .run = restart_run,
+};
+
+/* ---- stop ---- */
+
+static int
+stop_one(struct session *s, const struct container *c, void *arg, struct err *err)
+{
+    const struct restart_options *opt = arg;
+
+    return container_stop(s, c, opt->has_timeout ? opt->timeout_s : -1, err);
+}
+
+static int
+stop_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
+{
+    struct restart_options opt = *(const struct restart_options *) options;
+
+    return each_container(s, n_words, words, true, stop_one, &opt, err);
+}
+
+const struct command_row cmd_stop = {
+    .path = "stop",
+    .aliases = "container stop",
+    .synopsis = "[OPTION…] CONTAINER…",
+    .summary = "Asks containers to end, and kills them when they do not",
+    .options = restart_rows,
+    .n_options = ARRAY_LEN(restart_rows),
+    .options_size = sizeof(struct restart_options),
+    .words_min = 1,
+    .words_max = -1,
+    .run = stop_run,
+};
+
+/* ---- reap ---- */
+
+static int
+reap_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
+{
+    AUTO(container) c = {0};
+    uint32_t status;
+    int r;
+
+    (void) options;
+    (void) n_words;
+    /* by the id alone: until the container ends no service need run */
+    r = container_wait(s, words[0], &status, err);
+    if (r == 0)
+        r = container_find(s, words[0], &c, err);
+    if (r == 0)
+        r = container_reap(s, &c, err);
+    return r == -CODE_NOT_FOUND ? 0 : r;
+}
+
+const struct command_row cmd_container_reap = {
+    .path = "container reap",
+    .synopsis = "ID",
+    .summary = "Waits for the end of a detached container and removes it",
+    .words_min = 1,
+    .words_max = 1,
+    .hidden = true,
+    .run = reap_run,
+};

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From a container's record and bundle to a running task, in the foreground or left alone. */
+#pragma once
+
+#include "container_make.h"
+#include "timing.h"
+
+struct container_start {
+    const struct container *record;
+    const char *bundle;
+    const struct mount_list *mounts; /* of its root filesystem */
+    bool interactive, terminal;
+    bool forget; /* the container is removed at its end: no note of how it ended */
+    struct timing *timing;
+    int *lock_fd; /* closed once the process has started; NULL = none */
+};
+
+/*
+ * Streams copied to ours until it has ended. *ret_started says whether it ran at all. container_io_block_signals() must have
+ * been called.
+ */
+int container_start_foreground(struct session *s, const struct container_start *how,
+                               uint32_t *ret_status, bool *ret_started, struct err *err);
+
+/* Its output goes to its log. With LABEL_AUTO_REMOVE a process of ours stays behind to remove it. */
+int container_start_detached(struct session *s, const struct container_start *how, struct err *err);
+
+/*
+ * One that has ended or never ran: bundle and mounts anew, then as above. One that runs already is fine unless `attach`
+ * (FailedPrecondition). *ret_status: exit code with `attach`, or 126 or 127 when the command is at fault.
+ */
+int container_start_again(struct session *s, const struct container *c, bool attach,
+                          bool interactive, int *ret_status, struct err *err);
