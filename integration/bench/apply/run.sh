@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # bench/apply: unpacking the layers of a real image, gzip and zstd, against `ctr snapshots unpack` of containerd 1.6 and against the parts.
 #   run.sh [LAYOUT TAG]   an OCI layout; without: $LAB/oci-big, else $LAB/oci-deb, else one made of this machine's /usr
-# One run, one machine, everything in the page cache; the best of three for each row.
+# One run, one machine, everything in the page cache; the rows take turns, and the best of ROUNDS (3) counts.
 source "${ROSS_INTEGRATION:-$(dirname "$(readlink -f "$0")")/../..}/lib/common.sh"
 source "$HERE/lib/containerd.sh"
 need skopeo python3 umoci zstd
@@ -26,11 +26,6 @@ if [ -z "$LAYOUT" ]; then
 fi
 TAG=${TAG:-$(last_tag "$LAYOUT")}
 
-# best COMMAND…: the smallest of the numbers that it prints in ROUNDS runs
-best() {
-    local i
-    for i in $(seq "$ROUNDS"); do "$@"; done | sort -n | head -1
-}
 stage() {
     rm -rf "$WORK/out"
     mkdir "$WORK/out"
@@ -51,7 +46,7 @@ unpack() {
 }
 
 measure() {
-    local kind=$1 layout=$2 tag=$3 t mb
+    local kind=$1 layout=$2 tag=$3 t mb now
     mapfile -t layers_and_digest < <(python3 "$HERE/lib/oci_layers.py" "$layout" "$tag")
     layers=("${layers_and_digest[@]:0:${#layers_and_digest[@]}-1}")
     tar -C "$layout" -cf "$WORK/import.tar" .
@@ -60,8 +55,12 @@ measure() {
     rm -rf "$WORK/out" && mkdir "$WORK/out"
     mb=$("$BENCH" inflate "${layers[@]}" | awk '{printf "%.0f", $4 / 1e6}')
     declare -A took
-    for t in inflate hash write apply durable; do took[$t]=$(best stage $t); done
-    took[ctr]=$(best unpack)
+    for _ in $(seq "$ROUNDS"); do
+        for t in inflate hash write apply durable ctr; do
+            [ "$t" = ctr ] && now=$(unpack) || now=$(stage "$t")
+            took[$t]=$(printf '%s\n' "$now" ${took[$t]:-} | sort -n | head -1)
+        done
+    done
     echo "$kind: ${#layers[@]} layers, $mb MB of tar"
     for t in inflate hash write apply durable ctr; do
         awk -v t="$t" -v s="${took[$t]}" -v mb="$mb" -v ctr="${took[ctr]}" -v i="${took[inflate]}" -v h="${took[hash]}" -v w="${took[write]}" 'BEGIN {
