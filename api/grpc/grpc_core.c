@@ -14,8 +14,8 @@
 #include "libross/base/log.h"
 
 /*
- * glibc gives a freed megabyte back to the kernel at once, and the next message faults it in again page by page:
- * a download of 1 MiB messages spends four fifths of its time there (400 instead of 1900 MB/s). So this much is kept.
+ * glibc gives a freed megabyte back to the kernel at once, and the next message faults it in again page by page: most of
+ * the time of a download in 1 MiB messages (integration/bench/rpc). So this much is kept.
  */
 #define MALLOC_KEEP_BYTES (8 * 1024 * 1024)
 

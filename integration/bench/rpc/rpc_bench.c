@@ -8,6 +8,7 @@
  *   rpc_bench streams     gRPC's streams alone, with the CPU time of both processes
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -116,7 +117,7 @@ connect_wait(struct rpc_channel *ch)
     void *reply;
 
     while (rpc_invoke(ch, NULL, SVC, "Echo", &w, &arena, &reply, NULL) == -CODE_UNAVAILABLE)
-        (void) usleep(1000);
+        (void) poll(NULL, 0, 1);
     arena_done(&arena);
 }
 
@@ -271,7 +272,7 @@ bench_grpc(char *self, int startups, bool rest)
     pid_t pid = serve_grpc();
 
     for (int i = 0; i < 2000 && access(path, F_OK) < 0; i++)
-        (void) usleep(1000);
+        (void) poll(NULL, 0, 1);
     startup(self, startups);
     if (rest) {
         if (grpc_channel_open(path, &ch, &err) < 0)
