@@ -466,6 +466,13 @@ do_pids(struct rpc_call *call, void *impl, const void *request, void *reply, str
     r = cgroup_pids(c->cgroup, &pids, &n, err);
     if (r < 0)
         return r;
+    if (n == 0 && c->init.pid > 0) {
+        /* containerd forgets a task without processes when it restarts, and its exit with it: a stopped one stays known
+         * until it is deleted */
+        free(pids);
+        pids = xmalloc(sizeof *pids);
+        pids[n++] = (uint32_t) c->init.pid;
+    }
     answer->processes = arena_alloc(a, (n + 1) * sizeof *answer->processes);
     for (size_t i = 0; i < n; i++) {
         Containerd__V1__Types__ProcessInfo *info = arena_alloc(a, sizeof *info);

@@ -80,6 +80,9 @@ sleep 3
 launch_containerd
 status_is box RUNNING && status_is stays RUNNING || fail "tasks are lost: $(c task ls)"
 [ "$(c task exec --exec-id after box echo again)" = again ] || fail "exec after a restart"
+status_is gone STOPPED || fail "the task that ended meanwhile is lost: $(c task ls)"
+got=0; c task delete gone >"$WORK/1" 2>&1 || got=$?
+[ $got = 5 ] || grep -q 'code 5' "$WORK/1" || fail "its exit code is lost: $got $(cat "$WORK/1")"
 
 echo "- a killed shim"
 pid=$(shim_pid stays)
@@ -97,7 +100,6 @@ wait_for 10 status_is box STOPPED || fail "not stopped: $(c task ls)"
 got=0; c task delete box 2>"$WORK/2" || got=$?
 [ $got = 137 ] || [ $got = 0 ] || fail "delete: $got $(cat "$WORK/2")"
 c container rm box
-c task delete gone >/dev/null 2>&1 || true
 c container rm gone
 
 echo "- pods: three containers, one shim"

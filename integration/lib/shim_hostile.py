@@ -162,7 +162,7 @@ def frames():
     alive(client, "frames")
     with open(f"/proc/{pid}/status") as f:
         rss = [int(l.split()[1]) for l in f if l.startswith("RssAnon")][0]
-    if rss > 3000:
+    if rss > 3000 and not os.environ.get("SANITIZED"):
         sys.exit(f"hostile peers cost {rss} KiB")
     down(client, "frames", pid)
 
