@@ -12,9 +12,9 @@ mkdir "$ROOTFS/debs"
 cp "$DEBS"/*.deb "$ROOTFS/debs/"
 rm -f "$ROOTFS"/debs/*dbgsym*
 
-# stop_ross: ends what runs in the root, by the root directory that the processes have
-inside() { local p; for p in /proc/[0-9]*; do [ "$(readlink "$p/root" 2>/dev/null)" != "$ROOTFS" ] || echo "${p#/proc/}"; done; }
-stop_inside() { local p; for p in $(inside); do kill "$@" "$p" 2>/dev/null || true; done; }
+# processes that have our root as theirs
+inside() { find /proc -maxdepth 2 -name root -lname "$ROOTFS" 2>/dev/null | cut -d/ -f3; }
+stop_inside() { find /proc -maxdepth 2 -name root -lname "$ROOTFS" 2>/dev/null | cut -d/ -f3; }
 trap 'status=$?; stop_inside -KILL; (exit $status); cleanup' EXIT
 enter_begin
 
@@ -75,6 +75,9 @@ if pid == 0:
         high = os.dup2(fd, 100 + i)
     for i in range(len(fds)):
         os.dup2(100 + i, 3 + i, inheritable=True)
+    log = os.open(root + "/service.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
     os.chroot(root); os.chdir("/")
     env = {"PATH": "/usr/bin:/bin", "LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(fds)), "LISTEN_FDNAMES": ":".join(names),
            "NOTIFY_SOCKET": "/run/notify"}

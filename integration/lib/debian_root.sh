@@ -6,7 +6,7 @@
 build_packages() {
     need dpkg-deb setpriv
     DEBS=$LAB/packages
-    "$HERE/../packaging/deb/build.sh" "$DEBS" >"$WORK/build.log" 2>&1 || { tail -40 "$WORK/build.log" >&2; fail "the packages do not build"; }
+    DEB_BUILD_OPTIONS="parallel=$(nproc) noautodbgsym" "$HERE/../packaging/deb/build.sh" "$DEBS" >"$WORK/build.log" 2>&1 || { tail -40 "$WORK/build.log" >&2; fail "the packages do not build"; }
 }
 
 # debian_root: a fresh copy at $ROOTFS of a minimal Debian with what the packages depend on. Made once, kept in $LAB.

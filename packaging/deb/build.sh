@@ -61,11 +61,23 @@ unprivileged() {
     "$@"
 }
 
+# What was built from the same files in the same way is still good.
+state_of() {
+    echo "$DEB_BUILD_OPTIONS"
+    (cd "$tree" && find . \( -name 'obj-*' -o -path ./debian \) -prune -o -type f -print0 | sort -z | xargs -0 sha256sum)
+}
+
+export DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-parallel=$(nproc)}" LC_ALL=C.UTF-8
 copy_tree
+state=$(state_of | sha256sum)
+if [ "$(cat "$out/.built" 2>/dev/null)" = "$state" ]; then
+    ls "$out"/*.deb
+    exit 0
+fi
+rm -f "$out/.built"
 install_needed
 find "$out" -maxdepth 1 -type f ! -name build.log -delete
 : >"$log"
-export DEB_BUILD_OPTIONS="${DEB_BUILD_OPTIONS:-parallel=$(nproc)}" LC_ALL=C.UTF-8
 unprivileged sh -c 'cd "$1" && exec dpkg-buildpackage -us -uc -b -nc' sh "$tree" >>"$log" 2>&1 || {
     tail -40 "$log" >&2
     die "dpkg-buildpackage failed, see $log"
@@ -74,4 +86,5 @@ unprivileged lintian --fail-on error,warning --tag-display-limit 0 "$out"/*.chan
     cat "$out/lintian.log" >&2
     die "lintian has complaints"
 }
+echo "$state" >"$out/.built"
 ls "$out"/*.deb
