@@ -3,11 +3,12 @@
 # The time of a whole pull: an image of about half a gigabyte in six layers from docker-registry on loopback, by ross-cli, by containerd 1.6, 1.7
 # and 2.1 (ctr images pull) and by podman; cold and warm page cache, every one into an empty store. Then our stages, and the parts alone.
 #   PULL_IMAGE=HOST:PORT/REPO:TAG   another image of a registry that runs already
-#   ROUNDS=2
+#   ROUNDS=1                        each needs about 20 GB of disk: stores are kept to the end, because ext4 without a journal allocates inodes
+#                                   slowly for minutes after many were freed, which would be measured instead
 . "$(dirname "$0")/../../lib/common.sh"
 . "$(dirname "$0")/../../lib/containerd.sh"
 need docker-registry skopeo jq python3
-ROUNDS=${ROUNDS:-2}
+ROUNDS=${ROUNDS:-1}
 
 # --- the image: what is there, or one made of Debian packages' files on this machine
 if [ -z "${PULL_IMAGE:-}" ]; then
@@ -44,7 +45,7 @@ timed() {
 pull_ross() {
     local cache=$1 name=$2
     (
-        export ROSS_ROOT=$WORK/root-bench ROSS_STATE=$WORK/state-bench
+        export ROSS_ROOT=$WORK/root-$round-$cache ROSS_STATE=$WORK/state-$round-$cache
         ross images >/dev/null # the services run, as containerd does
         timed "$name" "$cache" ross image pull -q --timing "$PULL_IMAGE"
         grep ' ms$\| MB$' "$WORK/out" >"$WORK/stages" || true
@@ -53,7 +54,6 @@ pull_ross() {
         done >"$WORK/cpu"
         for pid in $(pgrep -f -- "--root $ROSS_ROOT" || true); do kill "$pid"; done
         wait_for 10 bash -c "! pgrep -f -- '--root $ROSS_ROOT'" || true
-        rm -rf --one-file-system "$ROSS_ROOT" "$ROSS_STATE"
     )
 }
 
@@ -64,16 +64,15 @@ pull_containerd() {
         timed "containerd $version" "$cache" "$CD_BIN/ctr" --address "$CD_ADDRESS" images pull --plain-http "$PULL_IMAGE"
         kill "$CD_PID"
         wait "$CD_PID" 2>/dev/null || true
-        rm -rf --one-file-system "$CD_DIR"
+        mv "$CD_DIR" "$WORK/kept-containerd-$version-$round-$cache"
     )
 }
 
 pull_podman() {
-    local cache=$1 storage=(podman --root "$WORK/podman" --runroot "$WORK/podman-run" --storage-driver overlay)
+    local cache=$1 storage
+    storage=(podman --root "$WORK/podman-$round-$cache" --runroot "$WORK/podman-run-$round-$cache" --storage-driver overlay)
     timed podman "$cache" "${storage[@]}" pull -q --tls-verify=false "$PULL_IMAGE"
-    "${storage[@]}" rmi -af >/dev/null 2>&1 || true
-    umount "$WORK/podman/overlay" 2>/dev/null || true
-    rm -rf --one-file-system "$WORK/podman" "$WORK/podman-run"
+    umount "$WORK/podman-$round-$cache/overlay" 2>/dev/null || true
 }
 
 for round in $(seq "$ROUNDS"); do
