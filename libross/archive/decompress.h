@@ -24,11 +24,10 @@ ssize_t decompress_source_fd(void *fd, void *p, size_t n, struct err *err);
 
 /* Named settings; a value of 0 takes its default. */
 struct decompress_limits {
-    uint64_t output_bytes_max; /* of the whole stream; default 256 GiB */
-    uint64_t ratio_max;        /* output / input, once the output exceeds the floor; default 1200 */
-    uint64_t ratio_floor_bytes; /* default 1 GiB */
-    uint32_t
-        zstd_window_log_max; /* default 27 (128 MiB), the zstd format's own recommendation for readers */
+    uint64_t output_bytes_max;    /* of the whole stream; default 256 GiB */
+    uint64_t ratio_max;           /* output / input, once above the floor; default 1200 */
+    uint64_t ratio_floor_bytes;   /* of output; default 1 GiB */
+    uint32_t zstd_window_log_max; /* default 27 (128 MiB), what the zstd tool takes unasked */
 };
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The hostile layers of integration/corpus/reject: each is answered with its code, and the world outside stays as it was. */
+/* The hostile layers of integration/corpus/reject: each gets its code, and the world outside stays as it was. */
 #include "libross/base/test.h"
 
 #include <errno.h>

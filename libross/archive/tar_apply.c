@@ -497,7 +497,7 @@ apply_dir(struct apply *a, const struct tar_entry *e, struct err *err)
     auto_close int fd = -1;
     auto_free char *path = NULL;
     struct tar_attrs at;
-    bool opaque;
+    bool opaque = false;
     int r = attrs_of(a, e, &at, err);
 
     if (r == 0)

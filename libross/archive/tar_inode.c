@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Setting attributes in the order that keeps them: chown clears setuid and capabilities, chmod and xattr writes move times. */
+/* Attributes in the order that keeps them: chown clears setuid and capabilities, what comes later moves times. */
 #include "tar_inode.h"
 
 #include <errno.h>

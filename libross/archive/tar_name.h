@@ -15,8 +15,8 @@ struct tar_name {
 };
 
 /*
- * Takes "//", "." and inner ".." out (as Go's path.Clean: before any symlink is looked at) and a leading "/", which means
- * the root. InvalidArgument when ".." leads out of the root or a component is longer than a file name can be;
+ * Takes "//", "." and inner ".." out (as Go's path.Clean: before any symlink is looked at) and a leading "/", which
+ * means the root. InvalidArgument when ".." leads out of the root or a component is longer than a file name can be;
  * ResourceExhausted beyond the limits. The memory of `ret` is reused.
  */
 int tar_name_split(const char *name, const struct tar_limits *limits, struct tar_name *ret,

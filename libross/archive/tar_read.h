@@ -52,8 +52,8 @@ struct tar_entry {
 };
 
 /*
- * Where the stream comes from: the next piece of any length, borrowed until the next call. Its length, 0 at the end (and
- * ever after), or a negative code with err set.
+ * Where the stream comes from: the next piece of any length, borrowed until the next call. Its length, 0 at the end
+ * (and ever after), or a negative code with err set.
  */
 typedef ssize_t (*tar_source_fn)(void *source, const unsigned char **ret_piece, struct err *err);
 
@@ -63,9 +63,9 @@ struct tar_read;
 struct tar_read *tar_read_new(tar_source_fn fn, void *source, const struct tar_limits *limits);
 
 /*
- * 1 and the next entry, whose data that is still unread is skipped; 0 at the end of the archive: two zero blocks, or the
- * end of the stream where an entry could begin (also in the padding of the last one, and after one zero block). Global PAX
- * headers are checked and left out.
+ * 1 and the next entry (what is unread of the one before is skipped); 0 at the end of the archive: two zero blocks, or
+ * the end of the stream where an entry could begin (also in the padding of the last one, and after one zero block).
+ * Global PAX headers are checked and left out.
  *
  * InvalidArgument: not a tar archive here. DataLoss: the stream ends inside an entry. ResourceExhausted: a limit.
  */

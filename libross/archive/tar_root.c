@@ -383,7 +383,7 @@ walk(struct tar_root *r, const char *path, bool create, int *ret_fd, struct err 
 
     if (strlen(path) >= sizeof w->way)
         return err_set(err, CODE_INVALID_ARGUMENT, "the path is too long");
-    strcpy(w->way, path);
+    memcpy(w->way, path, strlen(path) + 1);
     w->r = r;
     w->fd = r->fd;
     w->create = create;

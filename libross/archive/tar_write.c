@@ -110,7 +110,7 @@ append_block(struct buf *out, char block[static TAR_BLOCK], char type, struct er
     unsigned sum = 0;
 
     block[156] = type;
-    memcpy(block + 257, "ustar\00000", 8);
+    memcpy(block + 257, "ustar\00000", sizeof "ustar\00000" - 1);
     memset(block + 148, ' ', 8);
     for (size_t i = 0; i < TAR_BLOCK; i++)
         sum += (unsigned char) block[i];

@@ -10,8 +10,8 @@
  * touched. Never crosses a mount point or follows a symlink; what vanishes meanwhile is skipped.
  *
  * Writes everything out first, without waiting, then calls fsync from SYNC_THREADS threads at once, because a
- * filesystem's journal commits for all who wait together. Measured on ext4 with 30,000 new files (1.5 GB, virtio disk): one thread
- * 6.0 s, this 1.0 s, syncfs 0.75 s.
+ * filesystem's journal commits for all who wait together. Measured on ext4 with 30,000 new files (1.5 GB, virtio
+ * disk): one thread 6.0 s, this 1.0 s, syncfs 0.75 s.
  */
 int tree_sync(int root_fd, struct err *err);
 /* The second half alone, when writing out has been started for most of the files already (see writeback.h). */
