@@ -122,8 +122,8 @@ client_delete(struct content *c, const struct call_ctx *ctx, const struct digest
 /* ---- reading ---- */
 
 /*
- * A first read, and any read elsewhere, asks for just its bytes. Reading on from where the last one ended opens a stream
- * to the end of the blob, so that the bytes of a whole read come without a question each.
+ * A first read, and any read elsewhere, asks for just its bytes. Reading on from where the last one ended opens a
+ * stream to the end of the blob, so that the bytes of a whole read come without a question each.
  */
 struct client_reader {
     struct content_reader base;

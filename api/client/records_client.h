@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The metadata services over a channel: Images, Containers, Leases, Namespaces, Version, Health (reference section 11). */
+/*
+ * The metadata services over a channel: Images, Containers, Leases, Namespaces, Version, Health (reference section
+ * 11).
+ */
 #pragma once
 
 #include "api/rpc/rpc.h"

@@ -14,8 +14,8 @@
 #include "libross/base/log.h"
 
 /*
- * glibc gives a freed megabyte back to the kernel at once, and the next message faults it in again page by page: most of
- * the time of a download in 1 MiB messages (integration/bench/rpc). So this much is kept.
+ * glibc gives a freed megabyte back to the kernel at once, and the next message faults it in again page by page:
+ * most of the time of a download in 1 MiB messages (integration/bench/rpc). So this much is kept.
  */
 #define MALLOC_KEEP_BYTES (8 * 1024 * 1024)
 

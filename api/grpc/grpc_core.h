@@ -37,8 +37,8 @@ int grpc_core_bytes(grpc_byte_buffer *b, grpc_byte_buffer_reader *reader, const 
                     size_t *ret_n, void **ret_copy, struct err *err);
 
 /*
- * What one thread gives to gRPC with a tag and another takes from it with that tag is ordered by gRPC's queues, which the
- * thread sanitizer does not see: these tell it.
+ * What one thread gives to gRPC with a tag and another takes from it with that tag is ordered by gRPC's queues,
+ * which the thread sanitizer does not see: these tell it.
  */
 #ifdef __SANITIZE_THREAD__
 #include <sanitizer/tsan_interface.h>

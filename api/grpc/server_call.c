@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One call on the serving side. Its handler sleeps on the call's condition while an operation runs; the thread that takes
- * the operation from the queue wakes it.
+ * One call on the serving side. Its handler sleeps on the call's condition while an operation runs; the thread
+ * that takes the operation from the queue wakes it.
  */
 #include "server_call.h"
 
@@ -157,8 +157,8 @@ recv_start(struct server_call *c)
 /*
  * One message is read ahead, so that the network works while the handler does.
  *
- * "No message" means half-close, but also that the call was cancelled, which is told by another completion a moment later.
- * A second, empty read passes through the same queues and so comes after that one.
+ * "No message" means half-close, but also that the call was cancelled, which is told by another completion a
+ * moment later. A second, empty read passes through the same queues and so comes after that one.
  */
 static int
 server_recv(struct rpc_call *base, const void **ret_msg, struct err *err)

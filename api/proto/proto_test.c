@@ -2,8 +2,8 @@
 /*
  * Our .proto files against the published interface.
  *
- * testdata/{messages,enums,services}.tsv hold a row for each field, enum value and method of the packages that we have. The
- * same rows are made from what protoc understood of our files; both sets must be equal. Then what
+ * testdata/{messages,enums,services}.tsv hold a row for each field, enum value and method of the packages that we
+ * have. The same rows are made from what protoc understood of our files; both sets must be equal. Then what
  * protoc-c compiled into the libraries is compared with what protoc understood: names, numbers, types, labels.
  */
 #include <dlfcn.h>

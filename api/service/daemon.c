@@ -125,8 +125,8 @@ notify(const char *text)
 }
 
 /*
- * How many sockets have been passed to us (sd_listen_fds(3)); they begin at LISTEN_FD_FIRST. systemd names our pid; ross-cli,
- * which cannot know it before it starts us, leaves LISTEN_PID out.
+ * How many sockets have been passed to us (sd_listen_fds(3)); they begin at LISTEN_FD_FIRST. systemd names our
+ * pid; ross-cli, which cannot know it before it starts us, leaves LISTEN_PID out.
  */
 static unsigned
 passed_sockets(struct strv *ret_names)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every service process does around its rpc tables: directories, lock, socket or activation, signals, idle exit. */
+/*
+ * What every service process does around its rpc tables: directories, lock, socket or activation, signals, idle
+ * exit.
+ */
 #pragma once
 
 #include <stdint.h>
@@ -22,9 +25,9 @@ extern const size_t daemon_option_rows_n;
 
 /*
  * Reads the command line into `into`, a struct of `size` bytes that begins with its struct daemon_options (whose
- * `program` is set), over the settings file: --config, else /etc/ross/PROGRAM.toml when that exists. Fills root, state and
- * address (STATE/NAME.sock for "ross-NAME") with their defaults, sets the log level, answers --version, --help and
- * the hidden --print-options (as Markdown) on stdout.
+ * `program` is set), over the settings file: --config, else /etc/ross/PROGRAM.toml when that exists. Fills root,
+ * state and address (STATE/NAME.sock for "ross-NAME") with their defaults, sets the log level, answers --version,
+ * --help and the hidden --print-options (as Markdown) on stdout.
  *   about        one sentence for --help
  *   *ret_words   as options_parse()
  * Returns 1 when the answer was all that was asked for.

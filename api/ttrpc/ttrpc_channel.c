@@ -2,14 +2,14 @@
 /*
  * Calls rpc services over ttrpc from programs with threads.
  *
- * There is no reader thread. A thread that waits for an answer becomes the reader when nobody else reads: it takes frames
- * from the socket and gives them to the calls they belong to, until its own has what it waits for; then another waiting
- * thread takes over. Whoever reads owns `in`; everything else is under `lock`. `write_lock` keeps frames whole and
- * stream ids in order; it is taken before `lock`.
+ * There is no reader thread. A thread that waits for an answer becomes the reader when nobody else reads: it takes
+ * frames from the socket and gives them to the calls they belong to, until its own has what it waits for; then
+ * another waiting thread takes over. Whoever reads owns `in`; everything else is under `lock`. `write_lock` keeps
+ * frames whole and stream ids in order; it is taken before `lock`.
  *
- * The kind of a stream shows only in what its caller does, and ttrpc wants to know it first (reference 2.4). So the first
- * message is held back: followed by close, it is the request of a server-side stream; by anything else, data of a
- * stream that is open from our side.
+ * The kind of a stream shows only in what its caller does, and ttrpc wants to know it first (reference 2.4). So
+ * the first message is held back: followed by close, it is the request of a server-side stream; by anything else,
+ * data of a stream that is open from our side.
  */
 #include "ttrpc_channel.h"
 

@@ -6,9 +6,9 @@
 #include "libross/base/loop.h"
 
 /*
- * Connects to "unix:///path", "/path", or an abstract name (no scheme, no leading slash; NUL is prefixed). Thread safe and
- * without a thread of its own: threads that wait for answers take turns reading. Unary and streaming. When the connection
- * ends, every call fails with Unavailable, now and later.
+ * Connects to "unix:///path", "/path", or an abstract name (no scheme, no leading slash; NUL is prefixed). Thread
+ * safe and without a thread of its own: threads that wait for answers take turns reading. Unary and streaming.
+ * When the connection ends, every call fails with Unavailable, now and later.
  */
 int ttrpc_channel_open(const char *address, struct rpc_channel **ret, struct err *err);
 

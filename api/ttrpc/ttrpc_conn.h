@@ -25,8 +25,8 @@ int ttrpc_conn_new(struct loop *loop, int fd, size_t unsent_max, const struct tt
 void ttrpc_conn_free(struct ttrpc_conn *c);
 
 /*
- * Sends a frame whose payload is the packed message (NULL: none), or queues it. ResourceExhausted when it is larger than
- * a frame may be, nothing is sent then. A connection that cannot take it ends later, from the loop.
+ * Sends a frame whose payload is the packed message (NULL: none), or queues it. ResourceExhausted when it is
+ * larger than a frame may be, nothing is sent then. A connection that cannot take it ends later, from the loop.
  */
 int ttrpc_conn_send(struct ttrpc_conn *c, uint32_t stream_id, enum ttrpc_type type, uint8_t flags,
                     const ProtobufCMessage *msg, struct err *err);

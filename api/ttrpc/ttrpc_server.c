@@ -3,8 +3,8 @@
  * Serves rpc tables over ttrpc on an epoll loop.
  *
  * A call is its handler's until rpc_finish(); when its connection ends first (or its deadline passes) it is detached:
- * the handler's on_cancel runs and the answer, when it comes, is dropped. The connections are in the order of their last
- * frame, so that the oldest idle one is found at the front.
+ * the handler's on_cancel runs and the answer, when it comes, is dropped. The connections are in the order of
+ * their last frame, so that the oldest idle one is found at the front.
  */
 #include "ttrpc_server.h"
 

@@ -68,7 +68,10 @@ struct Containerd__Types__Mount **wire_mounts_to(struct arena *a, const struct m
 struct mount_list wire_mounts_from(struct Containerd__Types__Mount *const *items, size_t n);
 
 struct Containerd__Types__Descriptor *wire_desc_to(struct arena *a, const struct oci_desc *d);
-/* The digest may be "" (then unset); sizes below 0 are InvalidArgument. NULL gives a zeroed value with media_type "". */
+/*
+ * The digest may be "" (then unset); sizes below 0 are InvalidArgument. NULL gives a zeroed value with media_type
+ * "".
+ */
 int wire_desc_from(const struct Containerd__Types__Descriptor *m, struct oci_desc *ret,
                    struct err *err);
 

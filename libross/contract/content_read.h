@@ -7,8 +7,8 @@
 #include "libross/oci/oci_desc.h"
 
 /*
- * Appends the blob that `desc` points at to `ret`, whose maximum bounds it (ResourceExhausted). DataLoss when its size or
- * digest is not what the descriptor says; NotFound when it is not there.
+ * Appends the blob that `desc` points at to `ret`, whose maximum bounds it (ResourceExhausted). DataLoss when its
+ * size or digest is not what the descriptor says; NotFound when it is not there.
  */
 int content_read_blob(struct content *c, const struct call_ctx *ctx, const struct oci_desc *desc,
                       struct buf *ret, struct err *err);

@@ -3,8 +3,8 @@
  * What every implementation of the snapshots contract must answer.
  *
  * A case is a function that returns 0, or -1 after CHECK has printed what was wrong. It names its snapshots with K(), a
- * ring of strings below a prefix of its own, and leaves nothing: after each case everything below the prefix is removed,
- * children first.
+ * ring of strings below a prefix of its own, and leaves nothing: after each case everything below the prefix is
+ * removed, children first.
  */
 #include "snapshots_conformance.h"
 

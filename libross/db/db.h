@@ -23,8 +23,8 @@ enum db_mode {
      */
     DB_SERVICE,
     /*
-     * Many processes share the file: one connection, short immediate transactions, a bounded random back-off while another
-     * process writes. Small: no thread, little cache. Use from one thread at a time is cheapest.
+     * Many processes share the file: one connection, short immediate transactions, a bounded random back-off while
+     * another process writes. Small: no thread, little cache. Use from one thread at a time is cheapest.
      */
     DB_SHARED,
 };

@@ -62,7 +62,10 @@ void db_stmt_rebind_args(struct db_stmt *q, const struct db_arg *args, size_t n)
 void db_stmt_free(struct db_stmt *q);
 DEFINE_AUTO_PTR(db_stmt)
 
-/* Columns of the current row, from 0; pointers are borrowed until the next db_stmt_next. NULL reads as 0, "", no bytes. */
+/*
+ * Columns of the current row, from 0; pointers are borrowed until the next db_stmt_next. NULL reads as 0, "", no
+ * bytes.
+ */
 int64_t db_stmt_int(struct db_stmt *q, int col);
 const char *db_stmt_text(struct db_stmt *q, int col);
 const void *db_stmt_blob(struct db_stmt *q, int col, size_t *ret_n);

@@ -41,8 +41,8 @@ int db_txn_commit(struct db_txn *t, struct err *err);
 /* As db_txn_commit without waiting for the disk: survives kill -9, a power cut may take it (and what came later). */
 int db_txn_commit_lazy(struct db_txn *t, struct err *err);
 /*
- * Every commit made so far, lazy ones too, is on the disk when this returns 0; shares its fsync with concurrent commits.
- * Costs nothing when there is none to wait for, or with no_sync.
+ * Every commit made so far, lazy ones too, is on the disk when this returns 0; shares its fsync with concurrent
+ * commits. Costs nothing when there is none to wait for, or with no_sync.
  */
 int db_sync(struct db *db, struct err *err);
 /* Rolls back; nothing after a commit. */

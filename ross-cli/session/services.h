@@ -14,15 +14,21 @@ struct service_spec {
 /*
  * Makes sure that somebody listens on `address`: returns at once when a connect succeeds; otherwise, under the lock
  * STATE/PROGRAM.start, binds the socket, and starts the program detached with the listening socket as fd 3
- * (LISTEN_FDS=1), `--idle-exit`, and STATE/PROGRAM.log as its stderr. The caller can connect right away: the kernel queues it until
- * the service accepts.
+ * (LISTEN_FDS=1), `--idle-exit`, and STATE/PROGRAM.log as its stderr. The caller can connect right away: the
+ * kernel queues it until the service accepts.
  *
  * Returns 1 when it started one, 0 when one was there. NotFound when the program is not installed.
  */
 int service_ensure(const struct service_spec *spec, struct err *err);
 
-/* The last lines of STATE/PROGRAM.log, for the message when a service that we started does not answer. malloc'ed, "" when none. */
+/*
+ * The last lines of STATE/PROGRAM.log, for the message when a service that we started does not answer. malloc'ed,
+ * "" when none.
+ */
 char *service_last_words(const char *program, const char *state);
 
-/* Path of one of our own programs: beside this executable, else on PATH, else in /usr/libexec/ross; malloc'ed or NULL. */
+/*
+ * Path of one of our own programs: beside this executable, else on PATH, else in /usr/libexec/ross; malloc'ed or
+ * NULL.
+ */
 char *service_program(const char *name);

@@ -105,8 +105,8 @@ connect_service(const struct session *s, const char *program, const char *addres
 }
 
 /*
- * *svc connected. A service that we have not asked for SEEN_FOR_NS may have left (--idle-exit): a connect tells, and when
- * it has, everything that hangs on the old channel goes with it.
+ * *svc connected. A service that we have not asked for SEEN_FOR_NS may have left (--idle-exit): a connect tells,
+ * and when it has, everything that hangs on the old channel goes with it.
  */
 static int
 refresh(struct session *s, struct session_service *svc, const char *program, const char *address,

@@ -39,9 +39,9 @@ void session_init(struct session *s, const struct session_options *opt);
 void session_done(struct session *s);
 
 /*
- * The channel or client, connected and answering; a service of ours is started when needed, and again when it left meanwhile
- * because nobody asked it anything. Borrowed until the next of these calls. Unavailable with the service's last words when it
- * cannot be had.
+ * The channel or client, connected and answering; a service of ours is started when needed, and again when it left
+ * meanwhile because nobody asked it anything. Borrowed until the next of these calls. Unavailable with the
+ * service's last words when it cannot be had.
  */
 int session_contentd(struct session *s, struct rpc_channel **ret, struct err *err);
 int session_snapshotter(struct session *s, struct rpc_channel **ret, struct err *err);

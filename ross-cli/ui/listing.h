@@ -15,8 +15,8 @@ struct listing_column {
 
 /*
  * rows   array of objects; borrowed
- * format NULL or "table"; "json": the array; "jsonl": one object a line; a text with {{.key}} in it: that line for each row
- * InvalidArgument for another format.
+ * format NULL or "table"; "json": the array; "jsonl": one object a line; a text with {{.key}} in it: that line for
+ * each row InvalidArgument for another format.
  */
 int listing_print(FILE *to, const struct listing_column *columns, size_t n, const struct json *rows,
                   const char *format, struct err *err);
