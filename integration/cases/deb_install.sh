@@ -43,10 +43,10 @@ done
 for page in man1/ross-cli.1 man1/ross-cli-run.1 man8/ross-contentd.8 man8/ross-snapshotter.8 man8/containerd-shim-ross-v2.8; do
     [ -s "$ROOTFS/usr/share/man/$page.gz" ] || fail "no $page"
 done
-# every setting that --help names is in the file of defaults, and nothing else
+# every setting that --help names is in the file of defaults, and nothing else; "With check: …" belongs to a command
 for program in ross-cli ross-contentd ross-snapshotter; do
     file=$ROOTFS/etc/ross/$program.toml
-    enter "$program" --help | sed -n 's/^  \(-.,\|   \) *--\([a-z-]*\).*/\2/p' | grep -vx -e help -e version -e config -e repair | sort >"$WORK/options"
+    enter "$program" --help | sed -n -e '/  With `*\(check\|gc\)/d' -e 's/^  \(-.,\|   \) *--\([a-z-]*\).*/\2/p' | grep -vx -e help -e version -e config | sort >"$WORK/options"
     sed -n 's/^#\([a-z][a-z-]*\) = .*/\1/p' "$file" | sort >"$WORK/settings"
     diff "$WORK/options" "$WORK/settings" || fail "/etc/ross/$program.toml and $program --help differ"
     ! grep -v -e '^#' -e '^$' "$file" || fail "$program.toml changes a default"
