@@ -17,8 +17,9 @@ parse(const char *line, struct shim_args *ret, struct err *err)
     int argc = 1;
 
     snprintf(copy, sizeof copy, "%s", line);
-    for (char *w = strtok(copy, " "); w; w = strtok(NULL, " "))
-        argv[argc++] = w;
+    for (char *w, *rest = copy; (w = strsep(&rest, " "));)
+        if (*w)
+            argv[argc++] = w;
     return shim_args_parse(argc, argv, ret, err);
 }
 

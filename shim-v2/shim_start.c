@@ -257,7 +257,7 @@ start(const struct shim_args *args, struct bootstrap *b, struct err *err)
     if (r < 0)
         return r;
     if (b->socket_dir)
-        (void) symlink(b->socket_dir, "s");
+        (void) !symlink(b->socket_dir, "s");
     r = bundle_write_address(cwd, address, err);
     return r < 0 ? r : answer(b, address, err);
 }

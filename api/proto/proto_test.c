@@ -269,7 +269,7 @@ descriptor_find(const char *full_name, struct arena *a)
         *to++ = (char) (upper ? *p - 'A' + 'a' : *p);
         was_upper = upper;
     }
-    (void) strcpy(to, "__descriptor");
+    memcpy(to, "__descriptor", sizeof "__descriptor");
     found = dlsym(RTLD_DEFAULT, name);
     if (!found)
         fail_msg("no %s in the libraries", name);

@@ -921,7 +921,7 @@ http_url_escape(const char *s)
         if (isalnum(ch) || strchr("-._~", ch))
             *q++ = (char) ch;
         else
-            q += sprintf(q, "%%%02X", ch);
+            q += snprintf(q, 4, "%%%02X", ch);
     }
     *q = '\0';
     return out;

@@ -128,9 +128,14 @@ after_failure(struct registry *r, const struct request *q, bool was_plain,
 static int
 failure_wrap(const struct request *q, int rc, enum http_failure failure, struct err *err)
 {
+    size_t len;
+
     (void) err_wrap(err, rc, "registry %s", q->host->name);
-    if (failure == HTTP_FAILED_TLS && err && strlen(err->msg) < ERR_MSG_MAX - 64)
-        strcat(err->msg, " (if it is meant to be plain HTTP: --plain-http)");
+    if (failure == HTTP_FAILED_TLS && err) {
+        len = strlen(err->msg);
+        (void) snprintf(err->msg + len, sizeof err->msg - len,
+                        " (if it is meant to be plain HTTP: --plain-http)");
+    }
     return rc;
 }
 

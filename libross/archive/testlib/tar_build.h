@@ -52,21 +52,21 @@ tar_build_header(struct buf *b, const struct tar_build_entry *e, size_t size)
 
     assert_true(strlen(e->name) <= 100);
     memcpy(h, e->name, strlen(e->name));
-    sprintf(s + 100, "%07o", mode);
-    sprintf(s + 108, "%07o", e->uid);
-    sprintf(s + 116, "%07o", e->gid);
-    sprintf(s + 124, "%011zo", size);
-    sprintf(s + 136, "%011llo", (unsigned long long) e->mtime);
+    snprintf(s + 100, 8, "%07o", mode & 07777777);
+    snprintf(s + 108, 8, "%07o", e->uid & 07777777);
+    snprintf(s + 116, 8, "%07o", e->gid & 07777777);
+    snprintf(s + 124, 12, "%011zo", size & 077777777777);
+    snprintf(s + 136, 12, "%011llo", (unsigned long long) e->mtime & 077777777777);
     memset(s + 148, ' ', 8);
     s[156] = type;
     if (e->link)
         memcpy(s + 157, e->link, strlen(e->link));
     memcpy(s + 257, "ustar\00000", 8);
-    sprintf(s + 329, "%07o", e->major);
-    sprintf(s + 337, "%07o", e->minor);
+    snprintf(s + 329, 8, "%07o", e->major & 07777777);
+    snprintf(s + 337, 8, "%07o", e->minor & 07777777);
     for (size_t i = 0; i < 512; i++)
         sum += h[i];
-    sprintf(s + 148, "%06o", sum);
+    snprintf(s + 148, 7, "%06o", sum & 0777777);
     s[155] = ' ';
     tar_build_bytes(b, h, 512);
 }
