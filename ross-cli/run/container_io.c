@@ -121,7 +121,11 @@ terminal_raw(struct container_io *io)
 int
 container_io_connect(struct container_io *io, struct err *err)
 {
+    auto_close int hold_fd = -1;
+
     if (io->in_path) {
+        /* the shim opens its end of an exec's stdin at Start only: without a reader we could not open ours */
+        hold_fd = open(io->in_path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
         io->in_fd = open(io->in_path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
         if (io->in_fd < 0)
             return err_sys(err, errno, "open fifo '%s'", io->in_path);
