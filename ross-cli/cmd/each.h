@@ -8,7 +8,8 @@
 typedef int (*each_fn)(struct session *s, const struct container *c, void *arg, struct err *err);
 
 /*
- * fn for each word (name, id, beginning of an id); one that fails does not keep the others from their turn. Every error but
+ * fn for each word (name, id, beginning of an id); one that fails does not keep the others from
+ * their turn. Every error but
  * the last is printed, that is returned. echo: the words that went well are printed.
  */
 int each_container(struct session *s, int n_words, char **words, bool echo, each_fn fn, void *arg,

@@ -14,7 +14,8 @@ struct container_exec {
 };
 
 /*
- * What is not said is as for the container's own process. *ret_status: exit code of the process, or 126 or 127 when it could not
+ * What is not said is as for the container's own process. *ret_status: exit code of the
+ * process, or 126 or 127 when it could not
  * be started for its own fault (then negative). container_io_block_signals() must have been called.
  */
 int container_exec(const struct session *s, const struct container *c,

@@ -3,7 +3,8 @@
  * Who may change a container's task. Locks end with their fd, so with their owner's death.
  *
  *   container_lock         held while a task is begun or taken away
- *   container_lock_client  held by a client in the foreground from before its task starts until it has taken the task away;
+ *     container_lock_client  held by a client in the foreground from before its task starts
+ *                          until it has taken the task away;
  *                          another start waits for it
  *
  * The client's lock is taken first.

@@ -12,7 +12,8 @@ struct container_logs {
 };
 
 /*
- * stdout to our stdout, stderr to our stderr. With follow: until the container has ended. NotFound when it never wrote a log,
+ * stdout to our stdout, stderr to our stderr. With follow: until the container has ended.
+ * NotFound when it never wrote a log,
  * as one that only ran in the foreground.
  */
 int container_logs(const struct session *s, const struct container *c,

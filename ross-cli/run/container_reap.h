@@ -6,7 +6,8 @@
 #include "ross-cli/session/session.h"
 
 /*
- * When the detached container has ended: writes the note of it and ends its task, or removes it with LABEL_AUTO_REMOVE.
+ * When the detached container has ended: writes the note of it and ends its task, or removes it
+ * with LABEL_AUTO_REMOVE.
  * Nothing happens to one that runs, or that a client in the foreground looks after.
  */
 int container_reap(struct session *s, const struct container *c, struct err *err);

@@ -10,7 +10,8 @@
 /*
  * With opt->detach it is left running: *ret_id is its id (malloc'ed), and stays NULL otherwise.
  *
- * *ret_status  exit code of the container; on failure 126 when its command cannot be executed, 127 when it was not found,
+ * *ret_status  exit code of the container; on failure 126 when its command cannot be executed,
+ * 127 when it was not found,
  *              else 0
  * Negative: our own failure; nothing of the container stays when it was never started or with --rm.
  *   on_pull  hears how a pull goes when the image must be fetched

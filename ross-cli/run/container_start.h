@@ -16,7 +16,8 @@ struct container_start {
 };
 
 /*
- * Streams copied to ours until it has ended. *ret_started says whether it ran at all. container_io_block_signals() must have
+ * Streams copied to ours until it has ended. *ret_started says whether it ran at all.
+ * container_io_block_signals() must have
  * been called.
  */
 int container_start_foreground(struct session *s, const struct container_start *how,
@@ -26,8 +27,10 @@ int container_start_foreground(struct session *s, const struct container_start *
 int container_start_detached(struct session *s, const struct container_start *how, struct err *err);
 
 /*
- * One that has ended or never ran: bundle and mounts anew, then as above. One that runs already is fine unless `attach`
- * (FailedPrecondition). *ret_status: exit code with `attach`, or 126 or 127 when the command is at fault.
+ * One that has ended or never ran: bundle and mounts anew, then as above. One that runs already
+ * is fine unless `attach`
+ * (FailedPrecondition). *ret_status: exit code with `attach`, or 126 or 127 when the command is
+ * at fault.
  */
 int container_start_again(struct session *s, const struct container *c, bool attach,
                           bool interactive, int *ret_status, struct err *err);
