@@ -99,12 +99,13 @@ headers_are_bounded(void **state)
     AUTO_PTR(http_call) c = NULL;
     struct err err = {0};
     size_t n = HTTP_HEADERS_MAX / 1000 + 2, at = 0;
-    auto_free char *head = xmalloc(n * 1100 + 100);
+    size_t room = n * 1100 + 100;
+    auto_free char *head = xmalloc(room);
     (void) state;
 
-    at += (size_t) sprintf(head, "HTTP/1.1 200 OK\r\n");
+    at += (size_t) snprintf(head, room, "HTTP/1.1 200 OK\r\n");
     for (size_t i = 0; i < n; i++)
-        at += (size_t) sprintf(head + at, "X-%zu: %01000d\r\n", i, 0);
+        at += (size_t) snprintf(head + at, room - at, "X-%zu: %01000d\r\n", i, 0);
     const struct test_step steps[] = {{.line = "GET", .answer = head}};
     struct test_server *s = test_server_start(steps, 1);
     auto_free char *url = url_of(s, "/");

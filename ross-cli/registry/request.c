@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ross-cli/registry/request.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
