@@ -16,6 +16,7 @@
 #include "libross/base/fd.h"
 #include "libross/base/parse.h"
 #include "libross/base/path.h"
+#include "libross/base/rmtree.h"
 
 #define PATH_BLOB_MAX   (16 + DIGEST_HEX_MAX) /* "sha512/HEX" */
 #define PATH_INGEST_MAX 32
@@ -26,7 +27,7 @@ struct alg_dir {
 };
 
 struct blob_store {
-    int dir_fd, ingest_fd;
+    int dir_fd, ingest_fd, growing_fd;
     struct alg_dir algs[DIGEST_SHA512 + 1]; /* by enum digest_alg; [DIGEST_NONE] is unused */
 };
 
@@ -52,6 +53,8 @@ open_dirs(struct blob_store *s, const char *root, struct err *err)
     r = path_open_dir(path, 0700, &s->dir_fd, err);
     if (r == 0)
         r = open_dir_at(s->dir_fd, "ingest", &s->ingest_fd, err);
+    if (r == 0)
+        r = open_dir_at(s->dir_fd, "growing", &s->growing_fd, err);
     for (int alg = DIGEST_SHA256; r == 0 && alg <= DIGEST_SHA512; alg++) {
         auto_free char *name = xasprintf("blobs/%s", digest_alg_name((enum digest_alg) alg));
 
@@ -66,7 +69,7 @@ blob_store_open(const char *root, struct blob_store **ret, struct err *err)
     struct blob_store *s = xcalloc(1, sizeof *s);
     int r;
 
-    s->dir_fd = s->ingest_fd = -1;
+    s->dir_fd = s->ingest_fd = s->growing_fd = -1;
     for (size_t i = 0; i < ARRAY_LEN(s->algs); i++) {
         s->algs[i].fd = -1;
         group_sync_init(&s->algs[i].sync);
@@ -89,6 +92,7 @@ blob_store_close(struct blob_store *s)
         (void) fd_close(s->algs[i].fd);
         group_sync_done(&s->algs[i].sync);
     }
+    (void) fd_close(s->growing_fd);
     (void) fd_close(s->ingest_fd);
     (void) fd_close(s->dir_fd);
     free(s);
@@ -290,4 +294,52 @@ blob_store_remove_path(struct blob_store *s, const char *path, struct err *err)
     if (unlinkat(s->dir_fd, path, 0) && errno != ENOENT)
         return err_sys(err, errno, "remove content/%s", path);
     return 0;
+}
+
+/* ---- growing ---- */
+
+#define GROWING_MAX (16 + DIGEST_HEX_MAX) /* "sha512-HEX" */
+
+static char *
+growing_name(const struct digest *d, char buf[static GROWING_MAX])
+{
+    char hex[DIGEST_HEX_MAX];
+
+    (void) snprintf(buf, GROWING_MAX, "%s-%s", digest_alg_name(d->alg), digest_hex(d, hex));
+    return buf;
+}
+
+static char *
+growing_target(int64_t id, char buf[static PATH_INGEST_MAX + 16])
+{
+    (void) snprintf(buf, PATH_INGEST_MAX + 16, "../ingest/%" PRId64, id);
+    return buf;
+}
+
+void
+blob_store_growing_add(struct blob_store *s, int64_t id, const struct digest *d)
+{
+    char name[GROWING_MAX], target[PATH_INGEST_MAX + 16];
+
+    (void) unlinkat(s->growing_fd, growing_name(d, name), 0);
+    (void) symlinkat(growing_target(id, target), s->growing_fd, name);
+}
+
+void
+blob_store_growing_remove(struct blob_store *s, int64_t id, const struct digest *d)
+{
+    char name[GROWING_MAX], target[PATH_INGEST_MAX + 16], have[PATH_INGEST_MAX + 16];
+    ssize_t n = readlinkat(s->growing_fd, growing_name(d, name), have, sizeof have - 1);
+
+    if (n < 0)
+        return;
+    have[n] = '\0';
+    if (strcmp(have, growing_target(id, target)) == 0)
+        (void) unlinkat(s->growing_fd, name, 0);
+}
+
+void
+blob_store_growing_clear(struct blob_store *s)
+{
+    (void) rmtree_contents(s->growing_fd, NULL);
 }

@@ -4,6 +4,8 @@
  *
  *   ROOT/content/blobs/ALG/HEX   blobs, read-only, complete since they have this name
  *   ROOT/content/ingest/ID       data of the ingest with this row number
+ *   ROOT/content/growing/ALG-HEX symbolic link to the ingest that is being written and is to become this blob: whoever
+ *                                reads on this host can follow it (snapshotter-svc/diff/blob_source.c)
  *
  * Thread safe. Who publishes and who removes one digest at the same time must agree elsewhere (content_local.c).
  */
@@ -36,6 +38,13 @@ int blob_store_ingest_remove(struct blob_store *s, int64_t id, struct err *err);
  * that name is replaced. NotFound: the ingest's file is gone.
  */
 int blob_store_publish(struct blob_store *s, int64_t id, const struct digest *d, struct err *err);
+
+/* Says where the bytes of a blob are while they come. Only a convenience for readers: failures do not matter. */
+void blob_store_growing_add(struct blob_store *s, int64_t id, const struct digest *d);
+/* Takes that back, unless another ingest has said so since. */
+void blob_store_growing_remove(struct blob_store *s, int64_t id, const struct digest *d);
+/* Takes everything back that a process before us said. */
+void blob_store_growing_clear(struct blob_store *s);
 
 /* fn for each file; names that are no digests or numbers are given as they are, with d unset or id -1. */
 typedef int (*blob_store_blob_fn)(const struct digest *d, const char *path, void *arg,

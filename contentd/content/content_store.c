@@ -125,6 +125,7 @@ collect(struct content_store *s, bool fresh, struct err *err)
     bool clean;
     int r;
 
+    blob_store_growing_clear(s->files);
     r = db_txn_begin(s->db, DB_WRITE, &t, err);
     if (r == 0)
         r = was_clean(&t, &clean, err);

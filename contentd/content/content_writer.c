@@ -37,6 +37,7 @@ struct local_writer {
     struct ingest_state synced; /* known to be on the disk */
     int64_t saved_offset;       /* what the row says, -1 = no row */
     bool committed;
+    bool growing; /* readers of this host know where the bytes are */
 };
 
 static struct local_writer *
@@ -418,6 +419,8 @@ local_close(struct content_writer *cw)
     struct local_writer *w = writer_of(cw);
     struct err e = {0};
 
+    if (w->growing)
+        blob_store_growing_remove(w->s->files, ingest_id(w->in), &w->expected);
     if (w->in && !w->committed) {
         if (atomic_load(&w->slot->aborted))
             (void) blob_store_ingest_remove(w->s->files, ingest_id(w->in), NULL);
@@ -574,6 +577,10 @@ start(struct local_writer *w, int64_t total, struct err *err)
             r = new_ingest(w, err);
         }
         atomic_store(&w->slot->offset, r == 0 ? offset_of(w) : 0);
+    }
+    if (r == 0 && w->in && digest_is_set(&w->expected)) {
+        blob_store_growing_add(w->s->files, ingest_id(w->in), &w->expected);
+        w->growing = true;
     }
     ingest_row_done(&f.row);
     return r;

@@ -2,7 +2,7 @@
 
 // Measures a content service behind a socket through containerd's Go proxy client: one line "NAME VALUE" a figure.
 //
-//	content-bench ADDRESS NAMESPACE MODE     MODE: speed | fill N
+//	content-bench ADDRESS NAMESPACE MODE     MODE: speed PID | big | fill N
 package main
 
 import (
@@ -159,6 +159,8 @@ func main() {
 		bigBlobs(ctx, cs)
 		lookups(ctx, cs)
 		fmt.Printf("server_MB %.1f\n", rss(os.Args[4]))
+	case "big":
+		bigBlobs(ctx, cs)
 	case "fill":
 		n, err := strconv.Atoi(os.Args[4])
 		must(err)
