@@ -13,8 +13,8 @@ load_demo() {
     demo_layout
     skopeo copy -q "oci:$WORK/demo:demo:latest" "oci-archive:$WORK/demo.tar:$IMAGE"
     c images import --base-name docker.io/library/demo "$WORK/demo.tar" >/dev/null || fail "import"
-    c images ls -q | grep -q . || fail "no image after the import"
-    IMAGE=$(c images ls -q | head -1)
+    [ -n "$(c images ls -q)" ] || fail "no image after the import"
+    IMAGE=$(c images ls -q | awk 'NR == 1')
 }
 
 # ctr in a namespace of this case alone, never for longer than a minute.
@@ -55,3 +55,15 @@ remove_cgroups() {
     find /sys/fs/cgroup -maxdepth 2 -name "$NS" -type d -exec rmdir {} + 2>/dev/null || true
     rmdir "/run/containerd/runc/$NS" 2>/dev/null || true
 }
+
+# A case that fails ends its containers all the same: by what the runtime knows of our bundles.
+end_containers() {
+    local state id
+    for state in "/run/containerd/runc/$NS"/*/state.json; do
+        grep -qs "$WORK" "$state" || continue
+        id=$(basename "$(dirname "$state")")
+        runc --root "/run/containerd/runc/$NS" delete --force "$id" 2>/dev/null
+    done
+    remove_cgroups
+}
+trap 'status=$?; set +e; end_containers; (exit $status); cleanup' EXIT
