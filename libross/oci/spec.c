@@ -76,6 +76,9 @@ spec_capabilities(const struct spec_options *o, capability_set *ret, struct err 
         if (r < 0)
             return r;
     }
+    /* who asks for everything gets what there is; a capability asked for by name must be there */
+    if (o->cap_bound && (o->privileged || strv_has(&o->cap_add, "ALL")))
+        *ret &= o->cap_bound;
     if (last < CAPABILITY_LAST)
         *ret &= (UINT64_C(1) << (last + 1)) - 1;
     return 0;

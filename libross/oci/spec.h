@@ -76,6 +76,8 @@ struct spec_options {
     bool unmasked_paths; /* --security-opt systempaths=unconfined */
     struct strv cap_add, cap_drop;
     int cap_last; /* of the kernel, 0 = CAPABILITY_LAST */
+    uint64_t
+        cap_bound; /* what we may hand on at all, a bit each; "all" means these; 0 = no bound */
     enum spec_seccomp seccomp;
     const struct json *seccomp_profile; /* SPEC_SECCOMP_PROFILE */
     int kernel_major, kernel_minor;     /* for profiles' minKernel, 0 = new */

@@ -15,6 +15,7 @@
 #include "run_options.h"
 
 #define ENV_FILE_SIZE_MAX (1024 * 1024)
+#define STATUS_SIZE_MAX   (64 * 1024)
 #define SECCOMP_SIZE_MAX  (4 * 1024 * 1024)
 #define NANO_CPUS_MAX     (INT64_C(1024) * 1000000000)
 
@@ -422,10 +423,25 @@ cpus_to_spec(const char *text, int64_t *ret, struct err *err)
     return 0;
 }
 
+/* Our own bounding set: a root without some capability (in a VM, in a container) cannot give it to others. */
+static uint64_t
+capability_bound(void)
+{
+    auto_free char *status = NULL;
+    const char *line;
+
+    if (fd_read_file_at(AT_FDCWD, "/proc/self/status", STATUS_SIZE_MAX, &status, NULL, NULL) < 0)
+        return 0;
+    line = strstr(status, "\nCapBnd:");
+    return line ? strtoull(line + strlen("\nCapBnd:"), NULL, 16) : 0;
+}
+
 static void
 host_to_spec(struct spec_options *o)
 {
     struct utsname host;
+
+    o->cap_bound = capability_bound();
 
     o->cgroup_v2 = access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0;
     if (uname(&host) == 0)
