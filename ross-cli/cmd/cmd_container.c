@@ -83,7 +83,7 @@ show_command(const struct json *v)
 
     if (strlen(text) <= COMMAND_SHOWN)
         return xstrdup(text);
-    return xasprintf("%.*s…", COMMAND_SHOWN - 1, text);
+    return xasprintf("%.*s...", COMMAND_SHOWN - 3, text);
 }
 
 static void
