@@ -21,6 +21,19 @@ requests() { grep -c "^GET /v2/img/blobs/$layer" "$DIR/requests" || true; }
 # what the ingest on disk holds: more than nothing
 ingest_grew() { [ "$(find "$ROSS_ROOT/content/ingest" -type f -size +100k 2>/dev/null | wc -l)" -gt 0 ]; }
 
+# the layer is unpacked while it still comes
+fake grow
+"$BIN/ross-cli" image pull -q --plain-http "$REF" >"$WORK/out" 2>&1 &
+client=$!
+wait_for 10 test -e "$DIR/held" || fail "the download does not start: $(cat "$WORK/out")"
+unpacking() { [ -n "$(find "$ROSS_ROOT/snapshots" -name busybox -size +0 2>/dev/null)" ]; }
+wait_for 10 unpacking || fail "nothing is unpacked before the layer is whole"
+touch "$DIR/go"
+wait $client || fail "pull: $(cat "$WORK/out")"
+expect "$digest" cat "$WORK/out"
+[ -z "$(ls "$ROSS_ROOT/content/growing")" ] || fail "growing: $(ls "$ROSS_ROOT/content/growing")"
+expect hi ross run --rm "$REF" echo hi
+
 # kill -9 in the middle
 fake kill
 "$BIN/ross-cli" image pull -q --plain-http "$REF" >"$WORK/out" 2>&1 &
@@ -33,6 +46,8 @@ touch "$DIR/go"
 expect "$digest" ross image pull -q --plain-http "$REF"
 tail -1 "$DIR/requests" | grep -q "blobs/$layer.*Range: bytes=[1-9]" || fail "not resumed: $(cat "$DIR/requests")"
 [ "$(requests)" = 2 ] || fail "requests: $(cat "$DIR/requests")"
+one_snapshot() { [ "$(find "$ROSS_ROOT/snapshots" -mindepth 1 -maxdepth 1 -type d | wc -l)" = 1 ]; }
+wait_for 5 one_snapshot || fail "the killed pull's snapshot is left: $(ls "$ROSS_ROOT/snapshots")"
 
 # SIGINT: said in one line, nothing half-made left, and resumed as well
 fake int
@@ -46,7 +61,8 @@ wait $client || got=$?
 [ $got != 0 ] || fail "an interrupted pull succeeded"
 grep -q "canceled" "$WORK/err" || fail "says: $(cat "$WORK/err")"
 [ "$(ross images --format json)" = "[]" ] || fail "a record is left"
-[ -z "$(find "$ROSS_ROOT/snapshots" -mindepth 1 -maxdepth 1 -type d)" ] || fail "a snapshot is left"
+no_snapshot() { [ -z "$(find "$ROSS_ROOT/snapshots" -mindepth 1 -maxdepth 1 -type d)" ]; }
+wait_for 5 no_snapshot || fail "a snapshot is left: $(ls "$ROSS_ROOT/snapshots")"
 touch "$DIR/go"
 expect "$digest" ross image pull -q --plain-http "$REF"
 tail -1 "$DIR/requests" | grep -q "blobs/$layer.*Range: bytes=[1-9]" || fail "not resumed: $(cat "$DIR/requests")"
@@ -59,7 +75,7 @@ wait_for 10 test "$(grep -c '^HEAD' "$DIR/requests")" = 2 || true
 touch "$DIR/go"
 for i in 1 2; do wait "${clients[i]}" || fail "pull $i: $(cat "$WORK/err$i")"; expect "$digest" cat "$WORK/out$i"; done
 [ "$(requests)" = 1 ] || fail "the layer was fetched more than once: $(cat "$DIR/requests")"
-[ "$(find "$ROSS_ROOT/snapshots" -mindepth 1 -maxdepth 1 -type d | wc -l)" = 1 ] || fail "snapshots: $(ls "$ROSS_ROOT/snapshots")"
+wait_for 5 one_snapshot || fail "snapshots: $(ls "$ROSS_ROOT/snapshots")"
 
 # the one that fetches is killed: the other takes over
 fake takeover

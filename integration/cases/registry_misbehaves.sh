@@ -12,12 +12,15 @@ manifest_digest=$(jq -r '.manifests[0].digest' "$WORK/demo/index.json")
 
 expand() { local s=$1; s=${s//LAYER/$layer_digest}; s=${s//CONFIG/$config_digest}; echo "${s//MANIFEST/$manifest_digest}"; }
 
+# the directory of a removed snapshot goes a moment later
+no_snapshot() { [ -z "$(find "$ROSS_ROOT/snapshots" -mindepth 1 -maxdepth 1 -type d 2>/dev/null)" ]; }
+
 nothing_half_made() {
     [ -z "$(find "$ROSS_STATE" -name 'unpack-*.lock' 2>/dev/null)" ] || fail "$1: a lock file is left"
     ! grep -q " $WORK/" /proc/self/mountinfo || fail "$1: a mount is left"
     if [ "$2" != 0 ]; then
         [ "$(ross images --format json)" = "[]" ] || fail "$1: an image record is left"
-        [ -z "$(find "$ROSS_ROOT/snapshots" -mindepth 1 -maxdepth 1 -type d 2>/dev/null)" ] || fail "$1: a snapshot is left"
+        wait_for 5 no_snapshot || fail "$1: a snapshot is left: $(ls "$ROSS_ROOT/snapshots")"
     fi
 }
 

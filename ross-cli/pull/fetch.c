@@ -101,6 +101,7 @@ struct transfer {
     struct job *job;
     const struct oci_desc *desc;
     size_t layer;
+    const struct fetch_watch *watch;
     struct content_writer *writer;
     int64_t at;
     char *piece;
@@ -208,6 +209,8 @@ transfer_run(struct transfer *t, struct err *err)
         log_debug("resuming an ingest", KV_INT("offset", t->at));
     note_state(t, PULL_DOWNLOADING);
     note_bytes(t);
+    if (t->watch)
+        t->watch->on_stream(t->watch->arg);
     r = transfer_rest(t, err);
     return r < 0 ? r : transfer_commit(t, resumed, err);
 }
@@ -272,9 +275,10 @@ blob_write(struct transfer *t, const char *ref, struct err *err)
 }
 
 int
-fetch_blob(struct job *j, const struct oci_desc *d, size_t layer, struct err *err)
+fetch_blob(struct job *j, const struct oci_desc *d, size_t layer, const struct fetch_watch *watch,
+           struct err *err)
 {
-    struct transfer t = {.job = j, .desc = d, .layer = layer};
+    struct transfer t = {.job = j, .desc = d, .layer = layer, .watch = watch};
     auto_free char *ref = gc_ingest_ref(d);
     int64_t start = clock_mono_ns();
     int r;
@@ -312,7 +316,7 @@ fetch_document(struct job *j, const struct oci_desc *d, struct buf *ret, bool *r
     if (d->size_bytes > (int64_t) ret->max_bytes)
         return err_set(err, CODE_RESOURCE_EXHAUSTED, "%lld bytes are more than the limit of %zu",
                        (long long) d->size_bytes, ret->max_bytes);
-    r = fetch_blob(j, d, FETCH_NO_LAYER, err);
+    r = fetch_blob(j, d, FETCH_NO_LAYER, NULL, err);
     if (r < 0)
         return r;
     *ret_stored = true;

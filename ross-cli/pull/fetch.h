@@ -7,13 +7,21 @@
 
 #define FETCH_NO_LAYER SIZE_MAX
 
+/* Called (any number of times) when bytes begin to come into the store. */
+struct fetch_watch {
+    void (*on_stream)(void *arg);
+    void *arg;
+};
+
 /*
  * Makes sure that the blob is in the store: 1 when it was, 0 when it was fetched now. An interrupted ingest goes on where it
  * stopped; when another client writes it, waits for that one.
  *   layer  its line on the board, or FETCH_NO_LAYER
+ *   watch  may be NULL
  * DataLoss when the registry's bytes are not the blob's: the ingest is then dropped.
  */
-int fetch_blob(struct job *j, const struct oci_desc *d, size_t layer, struct err *err);
+int fetch_blob(struct job *j, const struct oci_desc *d, size_t layer,
+               const struct fetch_watch *watch, struct err *err);
 
 /*
  * The bytes of an index, manifest or config, from the store or the registry; *ret_stored says which. Verified. Not stored

@@ -158,9 +158,9 @@ manifest_content(struct job *j, const struct oci_desc *d, struct err *err)
     int r = manifest_fetch(j, d, &m, err);
 
     if (r == 0)
-        r = fetch_blob(j, &m.config, FETCH_NO_LAYER, err);
+        r = fetch_blob(j, &m.config, FETCH_NO_LAYER, NULL, err);
     for (size_t i = 0; r >= 0 && i < m.n_layers; i++)
-        r = fetch_blob(j, &m.layers[i], FETCH_NO_LAYER, err);
+        r = fetch_blob(j, &m.layers[i], FETCH_NO_LAYER, NULL, err);
     return r < 0 ? wrap_desc(d, r, err) : 0;
 }
 
@@ -177,7 +177,7 @@ other_platforms(struct job *j, const struct oci_index *index, const struct oci_d
         if (media_type_kind(d->media_type) == MEDIA_MANIFEST)
             r = manifest_content(j, d, err);
         else
-            r = fetch_blob(j, d, FETCH_NO_LAYER, err);
+            r = fetch_blob(j, d, FETCH_NO_LAYER, NULL, err);
         if (r < 0)
             return r;
     }

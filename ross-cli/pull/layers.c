@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Three kinds of workers over one table of layers, which only grow in state:
+ * Three kinds of workers over one table of layers:
  *
- *   fetchers   WAITING → FETCHING → FETCHED   several; each takes the lowest layer that waits
- *   unpackers  FETCHED → APPLYING → APPLIED   several; likewise. Without rebase: only onto a committed parent, thus one by one
- *   committer  APPLIED → COMMITTED            the calling thread, base first, naming the parent at commit
+ *   fetchers   fetch:  WAITING → RUNNING → DONE       several; each takes the lowest layer that waits
+ *   unpackers  unpack: WAITING → APPLYING → APPLIED   several; likewise. One that is fetched is taken first, else one whose
+ *                                                     bytes come just now: the snapshotter follows them while they grow
+ *   committer  unpack: APPLIED → COMMITTED            the calling thread, base first, naming the parent at commit
+ *
+ * Without rebase a layer is prepared on its committed parent: then they are unpacked one by one, and only when fetched.
  *
  * The table and its condition are the job's. A failure sets job.stop: workers leave at the next step, the committer joins them
  * and removes the snapshots that were not committed.
@@ -26,22 +29,19 @@
 #define CLEANUP_LIMIT_NS      (60 * NS_PER_S)
 #define LABEL_SNAPSHOT_REF    "containerd.io/snapshot.ref"
 #define LABEL_SNAPSHOT_PREFIX "containerd.io/snapshot/"
+#define LABEL_PULL            "ross.pull" /* on active snapshots: the top layer that they are for */
 
-enum layer_state {
-    LAYER_WAITING,
-    LAYER_FETCHING,
-    LAYER_FETCHED,
-    LAYER_APPLYING,
-    LAYER_APPLIED,
-    LAYER_COMMITTED
-};
+enum fetch_state { FETCH_WAITING, FETCH_RUNNING, FETCH_DONE };
+enum unpack_state { UNPACK_WAITING, UNPACK_APPLYING, UNPACK_APPLIED, UNPACK_COMMITTED };
 
 struct layer {
     const struct oci_desc *desc;
     struct digest diff_id;
     char chain[DIGEST_STR_MAX];
     size_t same_as; /* index of the first layer with this blob: fetched once */
-    enum layer_state state;
+    enum fetch_state fetch;
+    bool streaming; /* its bytes come into the store just now */
+    enum unpack_state unpack;
     char *key; /* of the active snapshot; NULL when there is none */
 };
 
@@ -50,32 +50,51 @@ struct layers {
     struct layer *items;
     size_t n;
     bool unpack;
+    bool no_follow; /* the snapshotter cannot see bytes that are on their way */
 };
 
 /* ---- the table; all with job->lock held ---- */
 
 static void
-set_state(struct layers *l, size_t i, enum layer_state state)
+changed(struct layers *l)
 {
-    l->items[i].state = state;
     (void) pthread_cond_broadcast(&l->job->cond);
 }
 
 static bool
-ready_to_unpack(const struct layers *l, size_t i)
+unpack_past(const struct layers *l, enum unpack_state state)
 {
-    if (l->items[i].state != LAYER_FETCHED)
-        return false;
-    return l->job->svc->rebase || i == 0 || l->items[i - 1].state == LAYER_COMMITTED;
+    for (size_t i = 0; i < l->n; i++)
+        if (l->items[i].unpack < state)
+            return false;
+    return true;
 }
 
 static bool
-past(const struct layers *l, enum layer_state state)
+may_prepare(const struct layers *l, size_t i)
+{
+    return l->job->svc->rebase || i == 0 || l->items[i - 1].unpack == UNPACK_COMMITTED;
+}
+
+static bool
+may_follow(const struct layers *l, size_t i)
+{
+    return l->job->svc->rebase && !l->no_follow && l->items[i].fetch == FETCH_RUNNING &&
+           l->items[i].streaming;
+}
+
+/* The layer that is best unpacked now; SIZE_MAX when none is ready. */
+static size_t
+find_to_unpack(const struct layers *l)
 {
     for (size_t i = 0; i < l->n; i++)
-        if (l->items[i].state < state)
-            return false;
-    return true;
+        if (l->items[i].unpack == UNPACK_WAITING && l->items[i].fetch == FETCH_DONE &&
+            may_prepare(l, i))
+            return i;
+    for (size_t i = 0; i < l->n; i++)
+        if (l->items[i].unpack == UNPACK_WAITING && may_follow(l, i))
+            return i;
+    return SIZE_MAX;
 }
 
 /* The next layer to fetch: SIZE_MAX when none is left. */
@@ -86,10 +105,10 @@ take_to_fetch(struct layers *l)
 
     (void) pthread_mutex_lock(&l->job->lock);
     for (size_t i = 0; found == SIZE_MAX && i < l->n; i++)
-        if (l->items[i].state == LAYER_WAITING && l->items[i].same_as == i)
+        if (l->items[i].fetch == FETCH_WAITING && l->items[i].same_as == i)
             found = i;
     if (found != SIZE_MAX)
-        set_state(l, found, LAYER_FETCHING);
+        l->items[found].fetch = FETCH_RUNNING;
     (void) pthread_mutex_unlock(&l->job->lock);
     return atomic_load(&l->job->stop) ? SIZE_MAX : found;
 }
@@ -101,12 +120,11 @@ take_to_unpack(struct layers *l)
     size_t found = SIZE_MAX;
 
     (void) pthread_mutex_lock(&l->job->lock);
-    while (!atomic_load(&l->job->stop) && !past(l, LAYER_APPLYING)) {
-        for (size_t i = 0; found == SIZE_MAX && i < l->n; i++)
-            if (ready_to_unpack(l, i))
-                found = i;
+    while (!atomic_load(&l->job->stop) && !unpack_past(l, UNPACK_APPLYING)) {
+        found = find_to_unpack(l);
         if (found != SIZE_MAX) {
-            set_state(l, found, LAYER_APPLYING);
+            l->items[found].unpack = UNPACK_APPLYING;
+            changed(l);
             break;
         }
         (void) pthread_cond_wait(&l->job->cond, &l->job->lock);
@@ -127,19 +145,45 @@ layer_failed(struct layers *l, size_t i, int r, struct err *err)
 
 /* ---- fetching ---- */
 
+struct stream_watch {
+    struct layers *layers;
+    size_t i;
+};
+
+static void
+on_stream(void *arg)
+{
+    struct stream_watch *w = arg;
+    struct layers *l = w->layers;
+
+    (void) pthread_mutex_lock(&l->job->lock);
+    l->items[w->i].streaming = true;
+    changed(l);
+    (void) pthread_mutex_unlock(&l->job->lock);
+}
+
+static enum pull_state
+state_shown(const struct layers *l, size_t i, bool existed)
+{
+    if (!l->unpack)
+        return existed ? PULL_EXISTS : PULL_DONE;
+    return l->items[i].unpack == UNPACK_APPLYING ? PULL_UNPACKING : PULL_DOWNLOADED;
+}
+
 /* The layer and its twins are in the store. */
 static void
 layer_fetched(struct layers *l, size_t i, bool existed)
 {
-    enum pull_state shown = l->unpack ? PULL_DOWNLOADED : existed ? PULL_EXISTS : PULL_DONE;
-
     (void) pthread_mutex_lock(&l->job->lock);
-    for (size_t k = i; k < l->n; k++)
-        if (l->items[k].same_as == i) {
-            if (!l->unpack || l->job->registry)
-                board_layer(l->job->board, k, shown);
-            set_state(l, k, LAYER_FETCHED);
-        }
+    for (size_t k = i; k < l->n; k++) {
+        struct layer *layer = &l->items[k];
+        if (layer->same_as != i)
+            continue;
+        if ((!l->unpack || l->job->registry) && layer->unpack < UNPACK_APPLIED)
+            board_layer(l->job->board, k, state_shown(l, k, existed));
+        layer->fetch = FETCH_DONE;
+    }
+    changed(l);
     (void) pthread_mutex_unlock(&l->job->lock);
 }
 
@@ -150,8 +194,10 @@ fetcher(void *arg)
     size_t i;
 
     while ((i = take_to_fetch(l)) != SIZE_MAX) {
+        struct stream_watch w = {.layers = l, .i = i};
+        const struct fetch_watch watch = {.on_stream = on_stream, .arg = &w};
         struct err err = {0};
-        int r = fetch_blob(l->job, l->items[i].desc, i, &err);
+        int r = fetch_blob(l->job, l->items[i].desc, i, &watch, &err);
         if (r < 0) {
             (void) layer_failed(l, i, r, &err);
             break;
@@ -186,6 +232,7 @@ prepare(struct layers *l, struct layer *layer, const char *parent, struct mount_
     layer->key = xasprintf("extract-%lld-%s %s", (long long) (clock_now_ns() % NS_PER_S),
                            random_hex(random, 4), layer->chain);
     snapshot_labels(layer, &labels);
+    labels_set(&labels, LABEL_PULL, l->items[l->n - 1].chain);
     r = job_keep_snapshot(j, layer->key, err);
     if (r == 0)
         r = snapshots_prepare(j->svc->snapshots, &j->ctx, SNAPSHOT_ACTIVE, layer->key, parent,
@@ -224,22 +271,83 @@ apply(struct layers *l, struct layer *layer, const struct mount_list *mounts, st
     return r;
 }
 
+static void
+drop_active(struct layers *l, struct layer *layer)
+{
+    const struct call_ctx ctx = {.ns = l->job->svc->ns,
+                                 .deadline_ns = clock_mono_ns() + CLEANUP_LIMIT_NS};
+    struct err err = {0};
+    int r;
+
+    if (!layer->key)
+        return;
+    r = snapshots_remove(l->job->svc->snapshots, &ctx, layer->key, &err);
+    if (r < 0 && r != -CODE_NOT_FOUND)
+        log_debug("a half-made snapshot stays until its lease ends", KV_STR("key", layer->key),
+                  KV_ERR(&err));
+    free(TAKE(layer->key));
+}
+
 static int
-unpack(struct layers *l, size_t i, struct err *err)
+unpack_once(struct layers *l, size_t i, struct err *err)
 {
     struct layer *layer = &l->items[i];
     const char *parent = l->job->svc->rebase || i == 0 ? "" : l->items[i - 1].chain;
     struct mount_list mounts = {0};
-    int64_t start = clock_mono_ns();
-    int r;
+    int r = prepare(l, layer, parent, &mounts, err);
 
-    board_layer(l->job->board, i, PULL_UNPACKING);
-    r = prepare(l, layer, parent, &mounts, err);
     if (r == -CODE_ALREADY_EXISTS)
         r = check_remote(l, layer, err);
     else if (r == 0)
         r = apply(l, layer, &mounts, err);
     mount_list_done(&mounts);
+    return r;
+}
+
+/* Whether the layer is in the store; waits for that unless `now`. The job may stop meanwhile. */
+static bool
+is_fetched(struct layers *l, size_t i, bool now)
+{
+    bool fetched;
+
+    (void) pthread_mutex_lock(&l->job->lock);
+    while (!now && l->items[i].fetch != FETCH_DONE && !atomic_load(&l->job->stop))
+        (void) pthread_cond_wait(&l->job->cond, &l->job->lock);
+    fetched = l->items[i].fetch == FETCH_DONE;
+    (void) pthread_mutex_unlock(&l->job->lock);
+    return fetched;
+}
+
+static void
+stop_following(struct layers *l)
+{
+    (void) pthread_mutex_lock(&l->job->lock);
+    l->no_follow = true;
+    (void) pthread_mutex_unlock(&l->job->lock);
+}
+
+static int
+unpack(struct layers *l, size_t i, struct err *err)
+{
+    bool fetched = is_fetched(l, i, true);
+    int64_t start = clock_mono_ns();
+    int r;
+
+    if (fetched)
+        board_layer(l->job->board, i, PULL_UNPACKING);
+    r = unpack_once(l, i, err);
+    if (r < 0 && !fetched && !atomic_load(&l->job->stop)) {
+        /* Following is a shortcut: whatever went wrong with it, the whole blob decides. */
+        log_debug("unpacking again from the whole blob", KV_ERR(err));
+        if (r == -CODE_NOT_FOUND)
+            stop_following(l);
+        drop_active(l, &l->items[i]);
+        start = clock_mono_ns();
+        if (is_fetched(l, i, false)) {
+            board_layer(l->job->board, i, PULL_UNPACKING);
+            r = unpack_once(l, i, err);
+        }
+    }
     job_took(l->job, &l->job->timing.unpack_ns, start);
     return r;
 }
@@ -258,30 +366,14 @@ unpacker(void *arg)
             break;
         }
         (void) pthread_mutex_lock(&l->job->lock);
-        set_state(l, i, LAYER_APPLIED);
+        l->items[i].unpack = UNPACK_APPLIED;
+        changed(l);
         (void) pthread_mutex_unlock(&l->job->lock);
     }
     return NULL;
 }
 
 /* ---- committing ---- */
-
-static void
-drop_active(struct layers *l, struct layer *layer)
-{
-    const struct call_ctx ctx = {.ns = l->job->svc->ns,
-                                 .deadline_ns = clock_mono_ns() + CLEANUP_LIMIT_NS};
-    struct err err = {0};
-    int r;
-
-    if (!layer->key)
-        return;
-    r = snapshots_remove(l->job->svc->snapshots, &ctx, layer->key, &err);
-    if (r < 0 && r != -CODE_NOT_FOUND)
-        log_debug("a half-made snapshot stays until its lease ends", KV_STR("key", layer->key),
-                  KV_ERR(&err));
-    free(TAKE(layer->key));
-}
 
 static int
 label_layer(struct layers *l, const struct layer *layer, struct err *err)
@@ -326,16 +418,22 @@ commit(struct layers *l, size_t i, struct err *err)
     return r;
 }
 
-/* Waits for the layer to be applied; false when the job stops. */
+static bool
+may_commit(const struct layer *layer)
+{
+    return layer->unpack >= UNPACK_APPLIED && layer->fetch == FETCH_DONE;
+}
+
+/* Waits for the layer to be applied, and in the store; false when the job stops. */
 static bool
 wait_applied(struct layers *l, size_t i)
 {
     bool applied;
 
     (void) pthread_mutex_lock(&l->job->lock);
-    while (!atomic_load(&l->job->stop) && l->items[i].state < LAYER_APPLIED)
+    while (!atomic_load(&l->job->stop) && !may_commit(&l->items[i]))
         (void) pthread_cond_wait(&l->job->cond, &l->job->lock);
-    applied = l->items[i].state >= LAYER_APPLIED && !atomic_load(&l->job->stop);
+    applied = may_commit(&l->items[i]) && !atomic_load(&l->job->stop);
     (void) pthread_mutex_unlock(&l->job->lock);
     return applied;
 }
@@ -347,7 +445,7 @@ commit_all(struct layers *l)
         struct err err = {0};
         if (!wait_applied(l, i))
             return;
-        if (l->items[i].state == LAYER_COMMITTED)
+        if (l->items[i].unpack == UNPACK_COMMITTED)
             continue;
         int r = commit(l, i, &err);
         if (r < 0) {
@@ -356,7 +454,8 @@ commit_all(struct layers *l)
         }
         board_layer(l->job->board, i, PULL_DONE);
         (void) pthread_mutex_lock(&l->job->lock);
-        set_state(l, i, LAYER_COMMITTED);
+        l->items[i].unpack = UNPACK_COMMITTED;
+        changed(l);
         (void) pthread_mutex_unlock(&l->job->lock);
     }
 }
@@ -400,7 +499,8 @@ find_existing(struct layers *l, struct err *err)
             break;
     }
     for (size_t i = 0; i < there; i++) {
-        l->items[i].state = LAYER_COMMITTED;
+        l->items[i].unpack = UNPACK_COMMITTED;
+        l->items[i].fetch = FETCH_DONE;
         board_layer(j->board, i, PULL_EXISTS);
         /* The blob may be here as well: a push can mount it from this repository then. */
         if (j->registry)
@@ -410,6 +510,34 @@ find_existing(struct layers *l, struct err *err)
     return there ? job_keep_snapshot(j, l->items[there - 1].chain, err) : 0;
 }
 
+static int
+note_key(const struct snapshot_info *info, void *arg)
+{
+    if (info->kind == SNAPSHOT_ACTIVE)
+        strv_add(arg, info->name);
+    return 0;
+}
+
+/*
+ * Active snapshots for this top layer are of pulls that were killed: whoever unpacks for it holds the lock, and that is us
+ * now. Without a lock, their leases end them.
+ */
+static void
+drop_stale(struct layers *l)
+{
+    struct job *j = l->job;
+    struct strv filters = {0}, keys = {0};
+
+    if (j->lock_fd < 0)
+        return;
+    strv_printf(&filters, "labels.\"%s\"==\"%s\"", LABEL_PULL, l->items[l->n - 1].chain);
+    (void) snapshots_list(j->svc->snapshots, &j->ctx, &filters, note_key, &keys, NULL);
+    for (size_t i = 0; i < keys.n; i++)
+        (void) snapshots_remove(j->svc->snapshots, &j->ctx, keys.items[i], NULL);
+    strv_done(&keys);
+    strv_done(&filters);
+}
+
 /* The first of several equal layers may be there already: the next one is then the one to fetch. */
 static void
 settle_twins(struct layers *l)
@@ -417,7 +545,7 @@ settle_twins(struct layers *l)
     for (size_t i = 0; i < l->n; i++) {
         size_t first = i;
         for (size_t k = 0; k < i; k++)
-            if (l->items[k].state == LAYER_WAITING &&
+            if (l->items[k].unpack == UNPACK_WAITING &&
                 digest_equal(&l->items[k].desc->digest, &l->items[i].desc->digest)) {
                 first = k;
                 break;
@@ -486,7 +614,8 @@ layers_unpack(struct job *j, const struct oci_manifest *m, const struct oci_conf
     r = find_existing(&l, err);
     if (r == 0) {
         settle_twins(&l);
-        if (!past(&l, LAYER_COMMITTED))
+        drop_stale(&l);
+        if (!unpack_past(&l, UNPACK_COMMITTED))
             r = layers_run(&l, err);
     }
     free(l.items);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The bytes of a layer blob, verified while they are read: from the files of a content store on this host when the blob
- * is there, else through a content API (our contentd's or containerd's).
+ * is there, or on its way there (its ingest is then followed while it grows), else through a content API (our contentd's or
+ * containerd's).
  */
 #pragma once
 
@@ -15,8 +16,9 @@ struct blob_source;
 struct rpc_channel;
 
 struct blob_places {
-    const char *content_root; /* whose blobs/ALG/HEX are looked at first; NULL = none */
-    struct content *content;  /* or NULL; borrowed */
+    const char *
+        content_root; /* whose blobs/ALG/HEX and growing/ALG-HEX are looked at first; NULL = none */
+    struct content *content; /* or NULL; borrowed */
     struct rpc_channel
         *channel; /* of `content`, for its namespaces and leases; or NULL; borrowed */
 };
@@ -30,7 +32,8 @@ int blob_source_open(const struct blob_places *places, const struct call_ctx *ct
                      const struct oci_desc *desc, struct blob_source **ret, struct err *err);
 /*
  * A decompress_source_fn with a struct blob_source. At the end of the bytes: DataLoss when they are not those that the
- * descriptor names (size, digest). Canceled when the caller of `ctx` is gone.
+ * descriptor names (size, digest). Canceled when the caller of `ctx` is gone. Aborted when the bytes stop coming for
+ * good: their writer gave up.
  */
 ssize_t blob_source_read(void *source, void *p, size_t n, struct err *err);
 void blob_source_free(struct blob_source *b);
