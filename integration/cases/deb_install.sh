@@ -14,6 +14,8 @@ rm -f "$ROOTFS"/debs/*dbgsym*
 
 # processes that have our root as theirs
 inside() { find /proc -maxdepth 2 -name root -lname "$ROOTFS" 2>/dev/null | cut -d/ -f3; }
+# running PROGRAM: its first process in there
+running() { for p in $(inside); do [ "$(readlink "/proc/$p/exe" | sed 's/ (deleted)$//; s|.*/||')" != "$1" ] || echo "$p"; done | head -1; }
 stop_inside() { find /proc -maxdepth 2 -name root -lname "$ROOTFS" 2>/dev/null | cut -d/ -f3; }
 trap 'status=$?; stop_inside -KILL; (exit $status); cleanup' EXIT
 enter_begin
@@ -109,9 +111,9 @@ enter rm -f /run/ross/contentd.sock /run/ross/contentd-plugin.sock /run/ross/sna
 expect again enter ross-cli run --rm --network none demo echo again
 
 # ---- upgrade with a running container
-(enter ross-cli run --name kept --network none demo sh -c 'echo up; while [ ! -e /stop ]; do usleep 50000; done; exit 5' >"$WORK/kept" 2>&1; echo $? >"$WORK/kept.rc") &
-wait_for 20 grep -q up "$WORK/kept" || fail "the container does not start: $(cat "$WORK/kept")"
-shim=$(for p in $(inside); do grep -qs containerd-shim-ross "/proc/$p/cmdline" && echo "$p"; done | head -1)
+(got=0; enter ross-cli run --name kept --network none demo sh -c 'echo up; while [ ! -e /stop ]; do usleep 50000; done; exit 5' >"$WORK/kept" 2>&1 || got=$?; echo $got >"$WORK/kept.rc") &
+wait_for 20 grep -qx up "$WORK/kept" || fail "the container does not start: $(cat "$WORK/kept")"
+shim=$(running containerd-shim-ross-v2)
 [ -n "$shim" ] || fail "no shim is found"
 mkdir "$WORK/next"
 for deb in "$ROOTFS"/debs/*.deb; do
@@ -126,8 +128,8 @@ kill -0 "$shim" || fail "the shim did not survive the upgrade"
 enter ross-cli ps >"$WORK/ps" || fail "ps after the upgrade"
 grep -q kept "$WORK/ps" || fail "the container is gone after the upgrade: $(cat "$WORK/ps")"
 expect new enter ross-cli run --rm --network none demo echo new
-target=$(for p in $(pgrep -P "$shim"); do [ -e "/proc/$p/root/bin/busybox" ] && echo "$p"; done | head -1)
-[ -n "$target" ] || fail "the container's process is not found"
+target=$(pgrep -P "$shim" -x sh | head -1)
+[ -n "$target" ] || fail "the container's process is not found: $(pgrep -P "$shim" -a)"
 touch "/proc/$target/root/stop"
 wait_for 20 test -s "$WORK/kept.rc" || fail "the container does not end"
 [ "$(cat "$WORK/kept.rc")" = 5 ] || fail "the container's exit code is $(cat "$WORK/kept.rc"), not 5"
@@ -138,10 +140,9 @@ packages="ross ross-cli ross-contentd ross-snapshotter containerd-shim-ross-v2"
 enter sh -c "apt-get remove -y -qq $packages" >"$WORK/remove.log" 2>&1 || { tail -20 "$WORK/remove.log" >&2; fail "remove"; }
 [ -d "$ROOTFS/var/lib/ross/content" ] && [ -e "$ROOTFS/etc/ross/ross-cli.toml" ] || fail "remove took data or settings"
 [ ! -e "$ROOTFS/usr/bin/ross-cli" ] || fail "remove left programs"
-for p in $(inside); do
-    case $(tr '\0' ' ' <"/proc/$p/cmdline" 2>/dev/null) in
-    *ross-contentd* | *ross-snapshotter*) kill "$p"; wait_for 10 sh -c "! kill -0 $p" || fail "a service does not end" ;;
-    esac
+for program in ross-contentd ross-snapshotter; do
+    p=$(running $program)
+    [ -z "$p" ] || { kill "$p"; wait_for 10 sh -c "! kill -0 $p 2>/dev/null" || fail "$program does not end"; }
 done
 enter sh -c "dpkg --purge $packages" >"$WORK/purge.log" 2>&1 || { tail -20 "$WORK/purge.log" >&2; fail "purge"; }
 for place in /etc/ross /var/lib/ross /run/ross; do

@@ -5,8 +5,13 @@
 # build_packages: the .deb files of this tree, in $DEBS.
 build_packages() {
     need dpkg-deb setpriv
-    DEBS=$LAB/packages
-    DEB_BUILD_OPTIONS="parallel=$(nproc) noautodbgsym" "$HERE/../packaging/deb/build.sh" "$DEBS" >"$WORK/build.log" 2>&1 || { tail -40 "$WORK/build.log" >&2; fail "the packages do not build"; }
+    DEBS=$WORK/debs
+    mkdir -p "$DEBS" "$LAB"
+    # one build for all runs on this machine, which take turns
+    (
+        flock 9
+        DEB_BUILD_OPTIONS="parallel=$(nproc) noautodbgsym" "$HERE/../packaging/deb/build.sh" "$LAB/packages" && cp "$LAB/packages"/*.deb "$DEBS/"
+    ) 9>"$LAB/packages.lock" >"$WORK/build.log" 2>&1 || { tail -40 "$WORK/build.log" >&2; fail "the packages do not build"; }
 }
 
 # debian_root: a fresh copy at $ROOTFS of a minimal Debian with what the packages depend on. Made once, kept in $LAB.
