@@ -14,36 +14,13 @@
  */
 #include "ross-cli/pull/layers.h"
 
-#include <errno.h>
-#include <string.h>
-
-#include "api/client/diff_client.h"
 #include "libross/base/clock.h"
 #include "libross/base/log.h"
-#include "libross/base/random.h"
-#include "libross/oci/gc_labels.h"
 #include "ross-cli/pull/fetch.h"
+#include "ross-cli/pull/layer.h"
 
-#define UNPACKERS_MAX         8
-#define FETCHERS_MAX          64
-#define CLEANUP_LIMIT_NS      (60 * NS_PER_S)
-#define LABEL_SNAPSHOT_REF    "containerd.io/snapshot.ref"
-#define LABEL_SNAPSHOT_PREFIX "containerd.io/snapshot/"
-#define LABEL_PULL            "ross.pull" /* on active snapshots: the top layer that they are for */
-
-enum fetch_state { FETCH_WAITING, FETCH_RUNNING, FETCH_DONE };
-enum unpack_state { UNPACK_WAITING, UNPACK_APPLYING, UNPACK_APPLIED, UNPACK_COMMITTED };
-
-struct layer {
-    const struct oci_desc *desc;
-    struct digest diff_id;
-    char chain[DIGEST_STR_MAX];
-    size_t same_as; /* index of the first layer with this blob: fetched once */
-    enum fetch_state fetch;
-    bool streaming; /* its bytes come into the store just now */
-    enum unpack_state unpack;
-    char *key; /* of the active snapshot; NULL when there is none */
-};
+#define UNPACKERS_MAX 8
+#define FETCHERS_MAX  64
 
 struct layers {
     struct job *job;
@@ -209,99 +186,20 @@ fetcher(void *arg)
 
 /* ---- unpacking ---- */
 
-static void
-snapshot_labels(const struct layer *layer, struct labels *ret)
-{
-    labels_set(ret, LABEL_SNAPSHOT_REF, layer->chain);
-    for (size_t i = 0; i < layer->desc->annotations.n; i++) {
-        const struct label *a = &layer->desc->annotations.items[i];
-        if (strncmp(a->key, LABEL_SNAPSHOT_PREFIX, strlen(LABEL_SNAPSHOT_PREFIX)) == 0)
-            labels_set(ret, a->key, a->value);
-    }
-}
-
-static int
-prepare(struct layers *l, struct layer *layer, const char *parent, struct mount_list *ret,
-        struct err *err)
-{
-    struct job *j = l->job;
-    struct labels labels = {0};
-    char random[9];
-    int r;
-
-    layer->key = xasprintf("extract-%lld-%s %s", (long long) (clock_now_ns() % NS_PER_S),
-                           random_hex(random, 4), layer->chain);
-    snapshot_labels(layer, &labels);
-    labels_set(&labels, LABEL_PULL, l->items[l->n - 1].chain);
-    r = job_keep_snapshot(j, layer->key, err);
-    if (r == 0)
-        r = snapshots_prepare(j->svc->snapshots, &j->ctx, SNAPSHOT_ACTIVE, layer->key, parent,
-                              &labels, ret, err);
-    labels_done(&labels);
-    return r;
-}
-
-/* A snapshotter that has the layer already says AlreadyExists (reference 8.9). */
-static int
-check_remote(struct layers *l, struct layer *layer, struct err *err)
-{
-    struct snapshot_info info = {0};
-    struct err ignored = {0};
-    int r = snapshots_stat(l->job->svc->snapshots, &l->job->ctx, layer->chain, &info, &ignored);
-
-    snapshot_info_done(&info);
-    free(TAKE(layer->key));
-    return r < 0 ? -err->code : 0;
-}
-
-static int
-apply(struct layers *l, struct layer *layer, const struct mount_list *mounts, struct err *err)
-{
-    char got[DIGEST_STR_MAX], want[DIGEST_STR_MAX];
-    struct oci_desc applied = {0};
-    int r = diff_client_apply(l->job->svc->diff, &l->job->ctx, layer->desc, mounts, false, &applied,
-                              err);
-
-    if (r < 0)
-        return err_wrap(err, r, "unpack");
-    if (!digest_equal(&applied.digest, &layer->diff_id))
-        r = err_set(err, CODE_DATA_LOSS, "unpacks to %s, the image's config says %s",
-                    digest_format(&applied.digest, got), digest_format(&layer->diff_id, want));
-    oci_desc_done(&applied);
-    return r;
-}
-
-static void
-drop_active(struct layers *l, struct layer *layer)
-{
-    const struct call_ctx ctx = {.ns = l->job->svc->ns,
-                                 .deadline_ns = clock_mono_ns() + CLEANUP_LIMIT_NS};
-    struct err err = {0};
-    int r;
-
-    if (!layer->key)
-        return;
-    r = snapshots_remove(l->job->svc->snapshots, &ctx, layer->key, &err);
-    if (r < 0 && r != -CODE_NOT_FOUND)
-        log_debug("a half-made snapshot stays until its lease ends", KV_STR("key", layer->key),
-                  KV_ERR(&err));
-    free(TAKE(layer->key));
-}
-
 static int
 unpack_once(struct layers *l, size_t i, struct err *err)
 {
-    struct layer *layer = &l->items[i];
     const char *parent = l->job->svc->rebase || i == 0 ? "" : l->items[i - 1].chain;
-    struct mount_list mounts = {0};
-    int r = prepare(l, layer, parent, &mounts, err);
 
-    if (r == -CODE_ALREADY_EXISTS)
-        r = check_remote(l, layer, err);
-    else if (r == 0)
-        r = apply(l, layer, &mounts, err);
-    mount_list_done(&mounts);
-    return r;
+    return layer_unpack(l->job, &l->items[i], parent, l->items[l->n - 1].chain, err);
+}
+
+static int
+commit(struct layers *l, size_t i, struct err *err)
+{
+    const char *parent = l->job->svc->rebase && i > 0 ? l->items[i - 1].chain : "";
+
+    return layer_commit(l->job, &l->items[i], parent, err);
 }
 
 /* Whether the layer is in the store; waits for that unless `now`. The job may stop meanwhile. */
@@ -341,7 +239,7 @@ unpack(struct layers *l, size_t i, struct err *err)
         log_debug("unpacking again from the whole blob", KV_ERR(err));
         if (r == -CODE_NOT_FOUND)
             stop_following(l);
-        drop_active(l, &l->items[i]);
+        layer_drop(l->job, &l->items[i]);
         start = clock_mono_ns();
         if (is_fetched(l, i, false)) {
             board_layer(l->job->board, i, PULL_UNPACKING);
@@ -374,49 +272,6 @@ unpacker(void *arg)
 }
 
 /* ---- committing ---- */
-
-static int
-label_layer(struct layers *l, const struct layer *layer, struct err *err)
-{
-    struct labels labels = {0};
-    char shown[DIGEST_STR_MAX];
-    int r;
-
-    labels_set(&labels, GC_LABEL_UNCOMPRESSED, digest_format(&layer->diff_id, shown));
-    r = fetch_label(l->job, &layer->desc->digest, &labels, err);
-    labels_done(&labels);
-    return r;
-}
-
-static int
-commit(struct layers *l, size_t i, struct err *err)
-{
-    struct job *j = l->job;
-    struct layer *layer = &l->items[i];
-    const char *parent = j->svc->rebase && i > 0 ? l->items[i - 1].chain : "";
-    struct labels labels = {0};
-    int64_t start = clock_mono_ns();
-    int r;
-
-    if (!layer->key)
-        return 0; /* it was there */
-    snapshot_labels(layer, &labels);
-    r = job_keep_snapshot(j, layer->chain, err);
-    if (r == 0)
-        r = snapshots_commit(j->svc->snapshots, &j->ctx, layer->chain, layer->key, parent, &labels,
-                             err);
-    labels_done(&labels);
-    if (r == -CODE_ALREADY_EXISTS) {
-        drop_active(l, layer);
-        r = 0;
-    } else if (r == 0) {
-        free(TAKE(layer->key));
-    }
-    if (r == 0)
-        r = label_layer(l, layer, err);
-    job_took(j, &j->timing.commit_ns, start);
-    return r;
-}
 
 static bool
 may_commit(const struct layer *layer)
@@ -594,7 +449,7 @@ layers_run(struct layers *l, struct err *err)
     if (!atomic_load(&j->stop))
         return 0;
     for (size_t i = 0; i < l->n; i++)
-        drop_active(l, &l->items[i]);
+        layer_drop(l->job, &l->items[i]);
     (void) pthread_mutex_lock(&j->lock);
     int r = j->failed.code ? -j->failed.code : -CODE_CANCELED;
     if (err)

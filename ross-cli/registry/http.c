@@ -10,11 +10,8 @@
  */
 #include "ross-cli/registry/http.h"
 
-#define CURL_DISABLE_TYPECHECK
 #include <assert.h>
 #include <ctype.h>
-#include <curl/curl.h>
-#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -25,70 +22,12 @@
 #include "libross/base/clock.h"
 #include "libross/base/log.h"
 #include "libross/base/version.h"
+#include "ross-cli/registry/http_curl.h"
 
 #define USER_AGENT        "ross/" ROSS_VERSION
 #define READ_LOW_WATER    (128 * 1024) /* a reader is not woken for less, unless it is all there is */
 #define CONNECTIONS_MAX   32
 #define CURL_BUFFER_BYTES (256 * 1024)
-
-/* The functions of libcurl that we use. */
-#define CURL_FUNCTIONS(X)                                                                          \
-    X(global_init)                                                                                 \
-    X(easy_init)                                                                                   \
-    X(easy_cleanup)                                                                                \
-    X(easy_setopt)                                                                                 \
-    X(easy_getinfo)                                                                                \
-    X(easy_pause)                                                                                  \
-    X(easy_strerror)                                                                               \
-    X(multi_init)                                                                                  \
-    X(multi_cleanup)                                                                               \
-    X(multi_add_handle)                                                                            \
-    X(multi_remove_handle) X(multi_perform) X(multi_poll) X(multi_wakeup) X(multi_info_read)       \
-        X(multi_setopt) X(multi_strerror) X(slist_append) X(slist_free_all) X(url) X(url_cleanup)  \
-            X(url_set) X(url_get) X(free)
-
-static struct {
-#define X(name) __typeof__(curl_##name) *name;
-    CURL_FUNCTIONS(X)
-#undef X
-    char problem[256]; /* why it could not be loaded; "" = loaded */
-} curl;
-
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-
-static void
-curl_load(void)
-{
-    static const char *const names[] = {"libcurl.so.4", "libcurl-gnutls.so.4"};
-    void *lib = NULL;
-
-    for (size_t i = 0; !lib && i < ARRAY_LEN(names); i++)
-        lib = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
-    if (!lib) {
-        (void) snprintf(curl.problem, sizeof curl.problem,
-                        "libcurl.so.4 is missing (Debian package libcurl4)");
-        return;
-    }
-#define X(name)                                                                                    \
-    curl.name = (__typeof__(curl_##name) *) (uintptr_t) dlsym(lib, "curl_" #name);                 \
-    if (!curl.name) {                                                                              \
-        (void) snprintf(curl.problem, sizeof curl.problem, "libcurl.so.4 has no curl_" #name);     \
-        return;                                                                                    \
-    }
-    CURL_FUNCTIONS(X)
-#undef X
-    if (curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        (void) snprintf(curl.problem, sizeof curl.problem, "libcurl cannot be initialised");
-}
-
-static int
-curl_ready(struct err *err)
-{
-    (void) pthread_once(&curl_once, curl_load);
-    if (curl.problem[0])
-        return err_set(err, CODE_FAILED_PRECONDITION, "%s", curl.problem);
-    return 0;
-}
 
 /* ---- a bounded ring of bytes ---- */
 
@@ -856,73 +795,4 @@ http_call_free(struct http_call *c)
         (void) pthread_cond_wait(&c->cond, &c->lock);
     (void) pthread_mutex_unlock(&c->lock);
     call_destroy(c);
-}
-
-/* ---- URLs ---- */
-
-static bool
-url_scheme_ok(CURLU *u)
-{
-    char *scheme = NULL;
-    bool ok = curl.url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-              (strcasecmp(scheme, "http") == 0 || strcasecmp(scheme, "https") == 0);
-
-    curl.free(scheme);
-    return ok;
-}
-
-char *
-http_url_origin(const char *url)
-{
-    char *scheme = NULL, *host = NULL, *port = NULL, *origin = NULL;
-
-    if (curl_ready(NULL) < 0)
-        return NULL;
-    CURLU *u = curl.url();
-    if (u && curl.url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK && url_scheme_ok(u) &&
-        curl.url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-        curl.url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-        curl.url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK)
-        origin = xasprintf("%s://%s:%s", scheme, host, port);
-    for (char *p = origin; p && *p; p++)
-        *p = (char) tolower((unsigned char) *p);
-    curl.free(scheme);
-    curl.free(host);
-    curl.free(port);
-    curl.url_cleanup(u);
-    return origin;
-}
-
-char *
-http_url_resolve(const char *base, const char *location)
-{
-    char *full = NULL, *copy = NULL;
-
-    if (curl_ready(NULL) < 0)
-        return NULL;
-    CURLU *u = curl.url();
-    if (u && curl.url_set(u, CURLUPART_URL, base, 0) == CURLUE_OK &&
-        curl.url_set(u, CURLUPART_URL, location, 0) == CURLUE_OK && url_scheme_ok(u) &&
-        curl.url_set(u, CURLUPART_FRAGMENT, NULL, 0) == CURLUE_OK &&
-        curl.url_get(u, CURLUPART_URL, &full, 0) == CURLUE_OK)
-        copy = xstrdup(full);
-    curl.free(full);
-    curl.url_cleanup(u);
-    return copy;
-}
-
-char *
-http_url_escape(const char *s)
-{
-    char *out = xmalloc(strlen(s) * 3 + 1), *q = out;
-
-    for (; *s; s++) {
-        unsigned char ch = (unsigned char) *s;
-        if (isalnum(ch) || strchr("-._~", ch))
-            *q++ = (char) ch;
-        else
-            q += snprintf(q, 4, "%%%02X", ch);
-    }
-    *q = '\0';
-    return out;
 }
