@@ -16,7 +16,14 @@ rm -f "$ROOTFS"/debs/*dbgsym*
 inside() { find /proc -maxdepth 2 -name root -lname "$ROOTFS" 2>/dev/null | cut -d/ -f3; }
 # running PROGRAM: its first process in there
 running() { for p in $(inside); do [ "$(readlink "/proc/$p/exe" | sed 's/ (deleted)$//; s|.*/||')" != "$1" ] || echo "$p"; done | head -1; }
-stop_inside() { find /proc -maxdepth 2 -name root -lname "$ROOTFS" 2>/dev/null | cut -d/ -f3; }
+# also their children, which have another root when they are containers
+stop_inside() {
+    local p
+    for p in $(inside); do
+        # shellcheck disable=SC2046
+        kill "$@" $(pgrep -P "$p") "$p" 2>/dev/null || true
+    done
+}
 trap 'status=$?; stop_inside -KILL; (exit $status); cleanup' EXIT
 enter_begin
 
