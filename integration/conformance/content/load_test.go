@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package content
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	contentapi "github.com/containerd/containerd/api/services/content/v1"
+	leasesapi "github.com/containerd/containerd/api/services/leases/v1"
+	"github.com/containerd/containerd/content"
+	"github.com/containerd/containerd/content/proxy"
+	"github.com/containerd/containerd/errdefs"
+	"github.com/containerd/containerd/leases"
+	"github.com/containerd/containerd/namespaces"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// one service of our own for a test
+type service struct {
+	t    *testing.T
+	conn *grpc.ClientConn
+	cs   content.Store
+	pid  int
+}
+
+func newService(t *testing.T) *service {
+	binary := os.Getenv("ROSS_CONTENTD")
+	if binary == "" {
+		t.Skip("ROSS_CONTENTD is not set")
+	}
+	root := t.TempDir()
+	address, stop, err := start(binary, root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := dial(address + ".sock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		conn.Close()
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+		if text, _ := os.ReadFile(filepath.Join(root, "log")); strings.Contains(string(text), "locked:") || strings.Contains(string(text), "level=error") {
+			t.Errorf("log: %s", text)
+		}
+	})
+	s := &service{t: t, conn: conn, cs: proxy.NewContentStore(contentapi.NewContentClient(conn))}
+	text, err := os.ReadFile(filepath.Join(root, "r", "ross-contentd.lock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.pid, _ = strconv.Atoi(strings.TrimSpace(string(text)))
+	return s
+}
+
+// private memory in MB
+func (s *service) memory() float64 {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", s.pid))
+	var sum, kb float64
+	for _, line := range strings.Split(string(text), "\n") {
+		if strings.HasPrefix(line, "Private_") {
+			fmt.Sscanf(line[strings.Index(line, ":")+1:], "%f kB", &kb)
+			sum += kb
+		}
+	}
+	return sum / 1024
+}
+
+func number(name string, normal int) int {
+	if n, err := strconv.Atoi(os.Getenv(name)); err == nil {
+		return n
+	}
+	return normal
+}
+
+func blob(n int) ([]byte, ocispec.Descriptor) {
+	p := make([]byte, n)
+	rand.Read(p)
+	return p, ocispec.Descriptor{Digest: digest.FromBytes(p), Size: int64(n)}
+}
+
+// TestLoad: 64 writers and readers at once, many blobs and leases: nothing fails, every byte read is right.
+func TestLoad(t *testing.T) {
+	s := newService(t)
+	blobs, leaseCount := number("LOAD_BLOBS", 4000), number("LOAD_LEASES", 1000)
+	ctx := namespaces.WithNamespace(context.Background(), "load")
+	api := leasesapi.NewLeasesClient(s.conn)
+	hold, err := api.Create(ctx, &leasesapi.CreateRequest{ID: "hold"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	held := leases.WithLease(ctx, hold.Lease.ID)
+	const workers = 64
+	var wg sync.WaitGroup
+	for w := 0; w < workers; w++ {
+		wg.Add(1)
+		go func(w int) {
+			defer wg.Done()
+			for i := 0; i < blobs/workers; i++ {
+				p, d := blob(1 + rand.Intn(20000))
+				if err := content.WriteBlob(held, s.cs, fmt.Sprintf("r-%d-%d", w, i), bytes.NewReader(p), d); err != nil {
+					t.Errorf("write: %v", err)
+					return
+				}
+				got, err := content.ReadBlob(ctx, s.cs, d)
+				if err != nil || !bytes.Equal(got, p) {
+					t.Errorf("read: %v, %d of %d bytes", err, len(got), len(p))
+					return
+				}
+				if i%8 == 0 {
+					if _, err := s.cs.Update(ctx, content.Info{Digest: d.Digest, Labels: map[string]string{"n": fmt.Sprint(i)}}, "labels.n"); err != nil {
+						t.Errorf("update: %v", err)
+					}
+				}
+			}
+			for i := 0; i < leaseCount/workers; i++ {
+				if _, err := api.Create(ctx, &leasesapi.CreateRequest{ID: fmt.Sprintf("l-%d-%d", w, i)}); err != nil {
+					t.Errorf("lease: %v", err)
+				}
+			}
+		}(w)
+	}
+	wg.Wait()
+	n := 0
+	if err := s.cs.Walk(ctx, func(content.Info) error { n++; return nil }); err != nil || n != blobs/workers*workers {
+		t.Errorf("%d blobs are listed: %v", n, err)
+	}
+	// everything but the held blobs goes: the leases first, then a collection that must keep all
+	if _, err := api.Delete(ctx, &leasesapi.DeleteRequest{ID: "l-0-0", Sync: true}); err != nil {
+		t.Error(err)
+	}
+	m := 0
+	if err := s.cs.Walk(ctx, func(content.Info) error { m++; return nil }); err != nil || m != n {
+		t.Errorf("a collection left %d of %d held blobs: %v", m, n, err)
+	}
+	t.Logf("%d blobs, %.1f MB private memory", n, s.memory())
+}
+
+// TestSlowReaders: readers that stop reading do not make the service grow.
+func TestSlowReaders(t *testing.T) {
+	s := newService(t)
+	ctx := namespaces.WithNamespace(context.Background(), "slow")
+	p, d := blob(64 << 20)
+	if err := content.WriteBlob(ctx, s.cs, "big", struct{ io.Reader }{bytes.NewReader(p)}, d); err != nil {
+		t.Fatal(err)
+	}
+	api := contentapi.NewContentClient(s.conn)
+	before := s.memory()
+	stop, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for i := 0; i < 32; i++ {
+		stream, err := api.Read(stop, &contentapi.ReadContentRequest{Digest: d.Digest})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stream.Recv(); err != nil && err != io.EOF {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(time.Second) // what could pile up does so in this time
+	if grown := s.memory() - before; grown > 32*6 {
+		t.Errorf("32 readers at rest cost %.0f MB", grown)
+	} else {
+		t.Logf("32 readers at rest cost %.1f MB", grown)
+	}
+}
+
+// TestVanishedWriter: a client that goes away in the middle of a stream frees its ref at once.
+func TestVanishedWriter(t *testing.T) {
+	s := newService(t)
+	ctx := namespaces.WithNamespace(context.Background(), "gone")
+	api := contentapi.NewContentClient(s.conn)
+	for i := 0; i < 50; i++ {
+		stop, cancel := context.WithCancel(ctx)
+		stream, err := api.Write(stop)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stream.Send(&contentapi.WriteContentRequest{Action: contentapi.WriteActionWrite, Ref: "ref", Data: []byte("x"), Offset: int64(i)}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stream.Recv(); err != nil {
+			t.Fatalf("round %d: %v", i, err)
+		}
+		cancel()
+	}
+	st, err := s.cs.Status(ctx, "ref")
+	if err != nil || st.Offset != 50 {
+		t.Errorf("status %+v: %v", st, err)
+	}
+}
+
+func code(err error) codes.Code { return status.Code(err) }
+
+// TestHostile: refused with InvalidArgument (or by the transport), and nothing is stored.
+func TestHostile(t *testing.T) {
+	s := newService(t)
+	ctx := namespaces.WithNamespace(context.Background(), "bad")
+	api := contentapi.NewContentClient(s.conn)
+	for _, d := range []string{"", "sha256:", "sha256:../../../etc/passwd", "sha256:" + strings.Repeat("A", 64), "md5:" + strings.Repeat("a", 32),
+		"sha256:" + strings.Repeat("a", 65), "sha256/" + strings.Repeat("a", 64), strings.Repeat("x", 1<<20)} {
+		if _, err := api.Info(ctx, &contentapi.InfoRequest{Digest: digest.Digest(d)}); code(err) != codes.InvalidArgument {
+			t.Errorf("info of %.40q: %v", d, err)
+		}
+		if _, err := api.Delete(ctx, &contentapi.DeleteContentRequest{Digest: digest.Digest(d)}); code(err) != codes.InvalidArgument {
+			t.Errorf("delete of %.40q: %v", d, err)
+		}
+		if stream, err := api.Read(ctx, &contentapi.ReadContentRequest{Digest: digest.Digest(d)}); err == nil {
+			if _, err = stream.Recv(); code(err) != codes.InvalidArgument {
+				t.Errorf("read of %.40q: %v", d, err)
+			}
+		}
+	}
+	writes := []contentapi.WriteContentRequest{
+		{Action: contentapi.WriteActionStat, Ref: ""},
+		{Action: contentapi.WriteActionStat, Ref: strings.Repeat("r", 5000)},
+		{Action: contentapi.WriteActionStat, Ref: "a", Expected: "sha256:zz"},
+		{Action: 17, Ref: "a"},
+	}
+	for i := range writes {
+		stream, err := api.Write(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := stream.Send(&writes[i]); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := stream.Recv(); code(err) != codes.InvalidArgument {
+			t.Errorf("write %d: %v", i, err)
+		}
+	}
+	// labels beyond the limit at a commit
+	w, err := s.cs.Writer(ctx, content.WithRef("labels"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write([]byte("labelled")); err != nil {
+		t.Fatal(err)
+	}
+	err = w.Commit(ctx, 8, digest.FromString("labelled"), content.WithLabels(map[string]string{"k": strings.Repeat("v", 4096)}))
+	if !errdefs.IsInvalidArgument(err) {
+		t.Errorf("commit with a huge label: %v", err)
+	}
+	w.Close()
+	if _, err := s.cs.Info(ctx, digest.FromString("labelled")); !errdefs.IsNotFound(err) {
+		t.Errorf("it was stored: %v", err)
+	}
+	// a message beyond 16 MiB
+	stream, err := api.Write(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = stream.Send(&contentapi.WriteContentRequest{Action: contentapi.WriteActionWrite, Ref: "huge", Data: make([]byte, 17<<20)})
+	if _, err := stream.Recv(); code(err) != codes.ResourceExhausted && code(err) != codes.InvalidArgument {
+		t.Errorf("a message of 17 MiB: %v", err)
+	}
+	statuses, err := s.cs.ListStatuses(ctx)
+	if err != nil || len(statuses) != 1 || statuses[0].Ref != "labels" {
+		t.Errorf("left behind: %+v %v", statuses, err)
+	}
+	if _, err := s.cs.Info(context.Background(), digest.FromString("x")); !errdefs.IsNotFound(err) {
+		t.Errorf("without a namespace: %v", err)
+	}
+	if _, err := s.cs.Info(namespaces.WithNamespace(context.Background(), "a.b-c"), digest.FromString("x")); !errdefs.IsNotFound(err) {
+		t.Errorf("with a good namespace: %v", err)
+	}
+}
