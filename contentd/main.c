@@ -21,6 +21,7 @@
 #include "contentd/store/contentd_db.h"
 #include "libross/base/log.h"
 #include "libross/base/path.h"
+#include "libross/contract/content_trace.h"
 
 #define ABOUT                                                                                      \
     "Keeps content-addressed blobs and the records that refer to them: serves containerd's "       \
@@ -108,8 +109,8 @@ open_all(struct contentd *c, const struct settings *set, struct err *err)
         r = introspection_open(set->daemon.root, &c->introspection, err);
     if (r < 0)
         return r;
-    c->named = content_local_new(c->store, false);
-    c->plain = content_local_new(c->store, true);
+    c->named = content_trace_new(content_local_new(c->store, false));
+    c->plain = content_trace_new(content_local_new(c->store, true));
     c->gc = gc_start(c->db, c->store, set->snapshotter_address, set->snapshotter);
     c->images.db = c->containers.db = c->leases.db = c->db;
     c->images.gc = c->containers.gc = c->leases.gc = gc_hook_of(c->gc);

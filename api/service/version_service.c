@@ -24,7 +24,7 @@ static const struct rpc_method version_methods[] = {{"Version", RPC_UNARY, on_ve
 struct rpc_service
 version_service(void)
 {
-    return (struct rpc_service) {
+    return (struct rpc_service){
         .desc = &containerd__services__version__v1__version__descriptor,
         .methods = version_methods,
         .n_methods = ARRAY_LEN(version_methods),
