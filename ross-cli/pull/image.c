@@ -164,7 +164,10 @@ manifest_content(struct job *j, const struct oci_desc *d, struct err *err)
     return r < 0 ? wrap_desc(d, r, err) : 0;
 }
 
-/* All but the chosen manifest of an index. */
+/*
+ * All but the chosen manifest of an index. What comes from a file rather than a registry may hold some of them only: those
+ * that are missing are left out.
+ */
 static int
 other_platforms(struct job *j, const struct oci_index *index, const struct oci_desc *chosen,
                 struct err *err)
@@ -178,25 +181,45 @@ other_platforms(struct job *j, const struct oci_index *index, const struct oci_d
             r = manifest_content(j, d, err);
         else
             r = fetch_blob(j, d, FETCH_NO_LAYER, NULL, err);
-        if (r < 0)
+        if (r < 0 && (j->registry || r != -CODE_NOT_FOUND))
             return r;
     }
     return 0;
 }
 
-/* Labels for the children that are fetched, by their position in the index. */
+/* Whether a child of an index is kept: what is fetched, and of a file what is there. */
+static bool
+is_kept(struct job *j, const struct oci_desc *child, const struct oci_desc *chosen)
+{
+    struct content_info info = {0};
+    bool there;
+
+    if (j->opt->all_platforms || digest_equal(&child->digest, &chosen->digest))
+        return true;
+    if (j->registry)
+        return false;
+    there = content_info_get(j->svc->content, &j->ctx, &child->digest, &info, NULL) == 0;
+    content_info_done(&info);
+    return there;
+}
+
+/* Labels for the children that are kept, by their position in the index. */
 static void
-index_labels(const struct job *j, const struct oci_index *index, const struct oci_desc *chosen,
+index_labels(struct job *j, const struct oci_index *index, const struct oci_desc *chosen,
              struct labels *ret)
 {
     struct labels all = {0};
-    char want[DIGEST_STR_MAX];
 
     gc_labels_add_children(&all, index->manifests, index->n);
-    digest_format(&chosen->digest, want);
-    for (size_t i = 0; i < all.n; i++)
-        if (j->opt->all_platforms || strcmp(all.items[i].value, want) == 0)
-            labels_set(ret, all.items[i].key, all.items[i].value);
+    for (size_t i = 0; i < index->n; i++) {
+        char digest[DIGEST_STR_MAX];
+        if (!is_kept(j, &index->manifests[i], chosen))
+            continue;
+        digest_format(&index->manifests[i].digest, digest);
+        for (size_t k = 0; k < all.n; k++)
+            if (strcmp(all.items[k].value, digest) == 0)
+                labels_set(ret, all.items[k].key, all.items[k].value);
+    }
     labels_done(&all);
 }
 
@@ -225,7 +248,7 @@ index_image(struct job *j, const struct oci_desc *d, struct pull_result *ret, st
     if (r < 0)
         return wrap_desc(d, r, err);
     r = manifest_image(j, chosen, ret, err);
-    if (r == 0 && j->opt->all_platforms)
+    if (r == 0 && (j->opt->all_platforms || !j->registry))
         r = other_platforms(j, &index, chosen, err);
     return r;
 }
