@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # run.sh [WORD…] — runs integration/cases/*.sh (those whose name contains one of the words) with BIN = our binaries.
+# A line "# needs: tests" in a case means that it wants a build with test programs and fault points (a release build has none):
+# such cases run only with CASES_KIND=tests, the others only without.
 # A case exits 0 (passed), 77 (skipped, its last line says why) or anything else (failed, its output is shown).
 # Lines "# variants: A B" in a case run it once for each word as argument.
 set -uo pipefail
@@ -52,6 +54,8 @@ for script in "${scripts[@]}"; do
         label=$name
         [ "$v" = none ] || label="$name $v"
         wanted "$label" "$@" || continue
+        kind=$(sed -n 's/^# needs: //p' "$script" | head -1)
+        [ $# -gt 0 ] || [ "${kind:-}" = "${CASES_KIND:-}" ] || continue
         if [ "$v" = none ]; then run_case "$script" "$label"; else run_case "$script" "$label" "$v"; fi
     done
 done

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# needs: tests
 # Our conformance suite of the content contract against real containerds: they and we must agree.
 # variants: 1.6 1.7 2.1
 . "$(dirname "$0")/../lib/common.sh"

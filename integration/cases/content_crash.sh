@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# needs: tests
 # Walks every fault point of the content store: the process dies there (kill -9), or the step fails with ENOSPC or EIO. After a
 # restart everything that was acknowledged is there, nothing else but whole blobs is visible, and `check` finds nothing.
 # limit: 600s

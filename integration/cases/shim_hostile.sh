@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# needs: tests
 # The shim alone, against peers that mean it no good: every form of bootstrap, malformed and oversized frames, half-open and
 # silent clients, ids that are paths, runtimes that hang or print without end, descriptors used up. It answers or closes, and its
 # container lives on.

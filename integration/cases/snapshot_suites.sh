@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
+# needs: tests
 # Suites over a socket: containerd's own snapshot tests (its Go sources, through its proxy client) against ross-snapshotter;
 # and the conformance suite of this tree against ross-snapshotter and against containerd's overlayfs, which must agree.
 # limit: 400s
