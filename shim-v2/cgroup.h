@@ -18,8 +18,8 @@
 /* Does this host use the unified hierarchy alone? */
 bool cgroup_is_unified(void);
 /*
- * The directory of a controller's hierarchy ("memory", "pids"; "" is the unified one) below `mount`: malloc'ed, NULL when
- * the text does not name it or its path is not to be trusted. Pure.
+ * The directory of a controller's hierarchy ("memory", "pids"; "" is the unified one) below `mount`: malloc'ed,
+ * NULL when the text does not name it or its path is not to be trusted. Pure.
  */
 char *cgroup_dir_at(const char *mount, bool unified, const char *text, const char *controller);
 /* The same on this host. */

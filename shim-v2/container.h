@@ -2,8 +2,9 @@
 /*
  * The containers of a shim and their processes: what the Task API does, without its messages.
  *
- * Everything runs on the loop. Operations that need the runtime answer through a callback, called once, from the loop or
- * from within the call. Operations on one process that could disturb each other take turns; kill does not wait for any.
+ * Everything runs on the loop. Operations that need the runtime answer through a callback, called once, from the
+ * loop or from within the call. Operations on one process that could disturb each other take turns; kill does not
+ * wait for any.
  */
 #pragma once
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Out-of-memory notices: an eventfd registered with cgroup v1's memory.oom_control, or inotify on memory.events of v2, which
- * counts. The counter of v1 (oom_kill in the same file) tells a last kill before an exit from one already told.
+ * Out-of-memory notices: an eventfd registered with cgroup v1's memory.oom_control, or inotify on memory.events of
+ * v2, which counts. The counter of v1 (oom_kill in the same file) tells a last kill before an exit from one
+ * already told.
  */
 #include "oom.h"
 

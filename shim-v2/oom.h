@@ -7,8 +7,8 @@
 struct oom_watch;
 
 /*
- * cgroup: the text of /proc/PID/cgroup. fn(arg) is called from the loop (or from oom_check) for each notice. Without a memory
- * cgroup: FailedPrecondition.
+ * cgroup: the text of /proc/PID/cgroup. fn(arg) is called from the loop (or from oom_check) for each notice.
+ * Without a memory cgroup: FailedPrecondition.
  */
 int oom_watch_new(struct loop *loop, const char *cgroup, void (*fn)(void *arg), void *arg,
                   struct oom_watch **ret, struct err *err);

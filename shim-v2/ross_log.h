@@ -6,9 +6,9 @@
  *   json   {"log":"TEXT\n","stream":"STREAM","time":"TIME"}; without \n the line goes on
  *   raw    the bytes as they come
  *
- * When PATH would grow beyond max-size (0 = never) it becomes PATH.1, PATH.1 becomes PATH.2 and so on; max-file files are
- * kept. A record never spans files. Bytes that a full disk refuses are dropped, counted and, once there is room again,
- * mentioned in the log; with full=block the container waits for room instead.
+ * When PATH would grow beyond max-size (0 = never) it becomes PATH.1, PATH.1 becomes PATH.2 and so on; max-file
+ * files are kept. A record never spans files. Bytes that a full disk refuses are dropped, counted and, once there
+ * is room again, mentioned in the log; with full=block the container waits for room instead.
  */
 #pragma once
 

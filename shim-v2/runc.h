@@ -27,7 +27,8 @@ struct runc_call {
 
 /*
  * fn is called exactly once, from the loop, never from within runc_run. r is 0 or a negative code with err (Unknown for
- * what the runtime said itself, DeadlineExceeded when it was killed for taking too long). out: NUL-terminated, borrowed.
+ * what the runtime said itself, DeadlineExceeded when it was killed for taking too long). out: NUL-terminated,
+ * borrowed.
  */
 typedef void (*runc_fn)(void *arg, int r, const struct err *err, const char *out, size_t n);
 /* Orphans that show up meanwhile are not reaped before fn has run. */

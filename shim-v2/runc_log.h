@@ -8,8 +8,8 @@
 #define RUNC_LOG_READ_MAX (64 * 1024) /* only the end of a longer log is read */
 
 /*
- * The message of the last line with level "error" (or worse) among n bytes of log, trimmed and malloc'ed; NULL when there
- * is none. Lines that are no JSON are skipped. Pure.
+ * The message of the last line with level "error" (or worse) among n bytes of log, trimmed and malloc'ed; NULL
+ * when there is none. Lines that are no JSON are skipped. Pure.
  */
 char *runc_log_last_error(const char *text, size_t n);
 /* The same for the file's part behind `offset`; NULL when it cannot be read. */

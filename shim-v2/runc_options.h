@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The runtime options of a task: what containerd, a CRI configuration or ross-cli may say about runc (reference 7.1). */
+/*
+ * The runtime options of a task: what containerd, a CRI configuration or ross-cli may say about runc (reference
+ * 7.1).
+ */
 #pragma once
 
 #include <stdbool.h>

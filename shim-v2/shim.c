@@ -98,8 +98,8 @@ on_usr1(int signo, void *arg)
 /* ---- setting up ---- */
 
 /*
- * The bundle's log, when there is one: containerd's fifo, or a file. A fifo that nobody empties must not stop us, so what
- * does not fit is lost.
+ * The bundle's log, when there is one: containerd's fifo, or a file. A fifo that nobody empties must not stop us,
+ * so what does not fit is lost.
  */
 static void
 log_open(const struct shim_args *args)

@@ -19,9 +19,9 @@ struct shim_args {
 };
 
 /*
- * One or two dashes, "-flag value" or "-flag=value", booleans without a value; the first other word ends the flags and is
- * the action. InvalidArgument names what is wrong. A namespace and a usable id are demanded unless version or info is
- * asked for.
+ * One or two dashes, "-flag value" or "-flag=value", booleans without a value; the first other word ends the flags
+ * and is the action. InvalidArgument names what is wrong. A namespace and a usable id are demanded unless version
+ * or info is asked for.
  */
 int shim_args_parse(int argc, char **argv, struct shim_args *ret, struct err *err);
 

@@ -42,6 +42,19 @@ bundle_find(const struct shim_args *args)
     return path_join(parent, args->id);
 }
 
+/*
+ * Runtimes keep a container in ROOT/NS/ID. After an orderly Delete there is nothing of it, and asking the runtime to delete
+ * nothing would be the longest part of the end of every task.
+ */
+static bool
+runtime_knows(const struct runc_options *options, const struct shim_args *args)
+{
+    auto_free char *root = runc_root(options, args->ns);
+    auto_free char *path = path_join(root, args->id);
+
+    return access(path, F_OK) == 0 || errno != ENOENT;
+}
+
 static int
 runtime_delete(const struct shim_args *args, const char *bundle, struct err *err)
 {
@@ -54,6 +67,8 @@ runtime_delete(const struct shim_args *args, const char *bundle, struct err *err
     int status = 0, r;
 
     bundle_read_options(bundle, &options);
+    if (!runtime_knows(&options, args))
+        return 0;
     if (bundle_spec_read(bundle, &spec, NULL) == 0)
         t.systemd = spec.systemd;
     argv = runc_args_delete(&t, true);
@@ -67,17 +82,19 @@ runtime_delete(const struct shim_args *args, const char *bundle, struct err *err
     return r;
 }
 
-static void
+/* True when the record had it. */
+static bool
 exit_find(const struct shim_args *args, const char *bundle, struct task_exit_row *ret)
 {
     pid_t pid = 0;
     int r = task_record_find(shim_state_dir(args), bundle, ret, NULL);
 
     if (r > 0)
-        return;
+        return true;
     (void) bundle_read_pid(bundle, "init.pid", &pid, NULL);
     *ret = (struct task_exit_row){
         .pid = (uint32_t) pid, .status = KILLED_STATUS, .exited_at_ns = clock_now_ns()};
+    return false;
 }
 
 static int
@@ -107,13 +124,14 @@ shim_delete(const struct shim_args *args)
     auto_free char *address = NULL;
     struct task_exit_row row;
     struct err err = {0};
+    bool recorded;
 
     if (!bundle ||
         strcmp(strrchr(bundle, '/') ? strrchr(bundle, '/') + 1 : bundle, args->id) != 0) {
         (void) dprintf(STDERR_FILENO, "%s: no bundle of %s is given\n", SHIM_SELF_NAME, args->id);
         return 1;
     }
-    exit_find(args, bundle, &row);
+    recorded = exit_find(args, bundle, &row);
     /* complaints are only logged: containerd wants the answer, and tries the rest again at its next start */
     if (runtime_delete(args, bundle, &err) < 0)
         (void) dprintf(STDERR_FILENO, "%s: %s\n", SHIM_SELF_NAME, err.msg);
@@ -122,7 +140,7 @@ shim_delete(const struct shim_args *args)
     address = bundle_read_address(bundle);
     if (address)
         shim_socket_remove_stale(address);
-    if (task_record_forget_now(shim_state_dir(args), bundle, &err) < 0)
+    if (recorded && task_record_forget_now(shim_state_dir(args), bundle, &err) < 0)
         (void) dprintf(STDERR_FILENO, "%s: %s\n", SHIM_SELF_NAME, err.msg);
     if (answer(&row, &err) < 0) {
         (void) dprintf(STDERR_FILENO, "%s: %s\n", SHIM_SELF_NAME, err.msg);

@@ -14,8 +14,8 @@
 int shim_socket_address(const char *dir, const char *owner, const char *ns, const char *group,
                         char **ret, struct err *err);
 /*
- * Listens there, mode 0600, its directory made 0700. 1: a living shim answers at that address (*ret_fd untouched). A stale
- * file is removed.
+ * Listens there, mode 0600, its directory made 0700. 1: a living shim answers at that address (*ret_fd untouched).
+ * A stale file is removed.
  */
 int shim_socket_listen(const char *address, int *ret_fd, struct err *err);
 /* Removes the file of an address that nobody answers at. */

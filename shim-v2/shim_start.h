@@ -14,5 +14,8 @@ int shim_delete(const struct shim_args *args);
 /* Prints what the runtime can do. */
 int shim_info(const struct shim_args *args);
 
-/* The directory with tasks.db and, without containerd, the sockets: -state, else ROSS_STATE, else /run/ross. Borrowed. */
+/*
+ * The directory with tasks.db and, without containerd, the sockets: -state, else ROSS_STATE, else /run/ross.
+ * Borrowed.
+ */
 const char *shim_state_dir(const struct shim_args *args);

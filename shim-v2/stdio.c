@@ -456,8 +456,8 @@ stdin_end(void *arg)
 }
 
 /*
- * Our own writer keeps a detaching client from being the end of the input. A client that has written and left already is
- * not held open for: it may have tried to close the stream before anybody could listen.
+ * Our own writer keeps a detaching client from being the end of the input. A client that has written and left
+ * already is not held open for: it may have tried to close the stream before anybody could listen.
  */
 static int
 stdin_hold(struct stdio *s, struct err *err)

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The standard streams of one process: from the names in the request to fds for the runtime, and the copying between. */
+/*
+ * The standard streams of one process: from the names in the request to fds for the runtime, and the copying
+ * between.
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -22,8 +25,8 @@ struct stdio_spec {
 
 /*
  * Opens what the names mean and makes the pipes. Never waits: a fifo is held open for reading and writing, so a reader
- * that comes late or goes and comes back misses nothing that fits into it. ready(arg, r, err) is called once from the loop:
- * at once, or when the logger program is ready.
+ * that comes late or goes and comes back misses nothing that fits into it. ready(arg, r, err) is called once from
+ * the loop: at once, or when the logger program is ready.
  */
 int stdio_new(const struct stdio_spec *spec, void (*ready)(void *arg, int r, const struct err *err),
               void *arg, struct stdio **ret, struct err *err);

@@ -4,10 +4,10 @@
  *
  *   exits   bundle (primary key), ns, id, pid, status, exited_at (ns since 1970)
  *
- * Each change is one short transaction on a connection of its own, made while holding a lock on tasks.lock: asking for that
- * costs microseconds, opening a busy database in vain costs milliseconds, which a thousand shims cannot afford. When another
- * process has the lock just now, the change waits in a list and is tried again after a random pause, so the loop never
- * blocks.
+ * Each change is one short transaction on a connection of its own, made while holding a lock on tasks.lock: asking
+ * for that costs microseconds, opening a busy database in vain costs milliseconds, which a thousand shims cannot
+ * afford. When another process has the lock just now, the change waits in a list and is tried again after a random
+ * pause, so the loop never blocks.
  */
 #include "task_record.h"
 

@@ -23,8 +23,8 @@ struct task_record *task_record_new(struct loop *loop, const char *state_dir);
 void task_record_free(struct task_record *t);
 
 /*
- * Writes the row, then calls done(arg, r, err): from within the call, or later from the loop when another process is writing
- * just now. It does not wait in between, and gives up after TASK_RECORD_LIMIT_MS.
+ * Writes the row, then calls done(arg, r, err): from within the call, or later from the loop when another process
+ * is writing just now. It does not wait in between, and gives up after TASK_RECORD_LIMIT_MS.
  */
 #define TASK_RECORD_LIMIT_MS 30000
 void task_record_exited(struct task_record *t, const struct task_exit_row *row,

@@ -2,8 +2,8 @@
 /*
  * Unpacks requests, calls the containers, packs answers.
  *
- * The messages of task.v2 and task.v3 have the same fields with the same numbers, so their generated structs are the same
- * but for the descriptor in front, which the transport fills in. Handlers use the names of v2 for both.
+ * The messages of task.v2 and task.v3 have the same fields with the same numbers, so their generated structs are
+ * the same but for the descriptor in front, which the transport fills in. Handlers use the names of v2 for both.
  */
 #include "task_service.h"
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A runtime for tests of the shim: understands runc's command line, makes plain processes instead of containers, and misbehaves
- * when FAKE_RUNTIME says so: "VERB:hang", "VERB:noise" (prints without end), "VERB:nopid" (says nothing of its process),
- * "VERB:fail". The process of a container sleeps; that of an exec ends at once with the exit code in FAKE_EXEC_CODE.
+ * A runtime for tests of the shim: understands runc's command line, makes plain processes instead of containers,
+ * and misbehaves when FAKE_RUNTIME says so: "VERB:hang", "VERB:noise" (prints without end), "VERB:nopid" (says
+ * nothing of its process), "VERB:fail". The process of a container sleeps; that of an exec ends at once with the
+ * exit code in FAKE_EXEC_CODE.
  */
 #include <fcntl.h>
 #include <signal.h>
