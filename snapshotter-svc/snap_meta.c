@@ -4,10 +4,11 @@
  *
  * Writers take `write` from their checks to the change in memory, so what they checked stays true; in between the row
  * goes to the database, whose COMMIT appends to a log and waits for no disk. `lock` guards the memory and is held for
- * moments only: readers never wait for sqlite. Who must be durable calls snap_meta_sync() after it let go of `write`, and
- * the database makes one sync serve all who wait.
+ * moments only: readers never wait for sqlite. Who must be durable calls snap_meta_sync() after it let go of
+ * `write`, and the database makes one sync serve all who wait.
  *
- *   snapshots   one row each; `labels` is the packed form of snap_index.h; `parent` is an id, NULL = none; `flags` bit 0:
+ *   snapshots   one row each; `labels` is the packed form of snap_index.h; `parent` is an id, NULL = none; `flags`
+ *               bit 0:
  *               whiteouts in overlay form without a parent
  *   state       ids_below: ids from here on have never been used; known_from: the first id that this database gave out;
  *               boot_id: the machine's, when last recovered

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is known of every snapshot: names, kinds, parents, labels, times, usage (reference 8.1 to 8.3). The truth
- * is a sqlite file; as this process is its only writer, all of it is also held in memory and reads never touch the file.
- * Directories are somebody else's: this module knows their ids only. Thread safe.
+ * is a sqlite file; as this process is its only writer, all of it is also held in memory and reads never touch the
+ * file. Directories are somebody else's: this module knows their ids only. Thread safe.
  */
 #pragma once
 
@@ -50,9 +50,9 @@ bool snap_meta_by_id(struct snap_meta *m, uint64_t id, enum snapshot_kind *ret_k
 char *snap_meta_name_of(struct snap_meta *m, uint64_t id);
 
 /*
- * Prepare and View in two steps, because directories come before the row: `begin` checks (parent before key) and gives a
- * new id with the chain below; `insert` checks again and makes it visible. The row survives a crash of the process at
- * once and a power cut after snap_meta_sync().
+ * Prepare and View in two steps, because directories come before the row: `begin` checks (parent before key) and
+ * gives a new id with the chain below; `insert` checks again and makes it visible. The row survives a crash of the
+ * process at once and a power cut after snap_meta_sync().
  */
 int snap_meta_begin(struct snap_meta *m, enum snapshot_kind kind, const char *key,
                     const char *parent, struct snap_chain *ret, struct err *err);
@@ -76,7 +76,10 @@ int snap_meta_update(struct snap_meta *m, const char *key, const struct labels *
                      const struct strv *mask, struct snapshot_info *ret, uint64_t *ret_id,
                      struct err *err);
 
-/* The directory of this active snapshot holds whiteouts in the overlay's form though it has no parent. Kept in the row. */
+/*
+ * The directory of this active snapshot holds whiteouts in the overlay's form though it has no parent. Kept in the
+ * row.
+ */
 int snap_meta_mark_overlay_form(struct snap_meta *m, uint64_t id, struct err *err);
 /* What changed in the directory before this time is on disk. In memory only; 0 takes it back. */
 void snap_meta_mark_synced(struct snap_meta *m, uint64_t id, int64_t synced_ns);
@@ -100,8 +103,8 @@ uint64_t snap_meta_known_from(const struct snap_meta *m);
 /* True when the machine has been started since the database was last recovered (or it never was). */
 bool snap_meta_machine_restarted(const struct snap_meta *m);
 /*
- * Recovery after a restart of the machine is complete: remembers this boot. No id up to highest_dir is given out: a power
- * cut may have taken rows and left their directories. Before serving.
+ * Recovery after a restart of the machine is complete: remembers this boot. No id up to highest_dir is given out:
+ * a power cut may have taken rows and left their directories. Before serving.
  */
 int snap_meta_recovered(struct snap_meta *m, uint64_t highest_dir, struct err *err);
 /* Drops a row whose directories are gone, with nothing asked. For recovery before serving. */

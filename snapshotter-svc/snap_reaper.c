@@ -3,10 +3,10 @@
  * The background thread of the snapshotter.
  *
  * Jobs are ids in an array, answered in order and in batches: take all, make sure that the deletion of their rows is on
- * disk (one sync a batch: a power cut must not bring back a row whose directories are gone), remove their trees. A batch
- * is started REAP_DELAY_NS after its first job so that a burst of removals shares the sync and does not compete with the
- * calls that make it; a waiting snap_reaper_drain() starts it at once. What cannot be removed stays in `failed` and is
- * tried again with the next drain.
+ * disk (one sync a batch: a power cut must not bring back a row whose directories are gone), remove their trees. A
+ * batch is started REAP_DELAY_NS after its first job so that a burst of removals shares the sync and does not
+ * compete with the calls that make it; a waiting snap_reaper_drain() starts it at once. What cannot be removed
+ * stays in `failed` and is tried again with the next drain.
  */
 #include "snap_reaper.h"
 

@@ -13,8 +13,8 @@ struct snap_reaper;
 /* Borrows both. Starts with the search for directories without a row. */
 struct snap_reaper *snap_reaper_start(struct snap_meta *meta, struct snap_dirs *dirs);
 /*
- * Ends the thread when the queue is empty, at the latest after the tree it is at two seconds from now; what is still queued
- * then is found again at the next start. NULL is fine.
+ * Ends the thread when the queue is empty, at the latest after the tree it is at two seconds from now; what is
+ * still queued then is found again at the next start. NULL is fine.
  */
 void snap_reaper_stop(struct snap_reaper *r);
 

@@ -46,8 +46,8 @@ int snapshots_local_will_hold_whiteouts(struct snapshots_local *l, uint64_t id, 
 /* Everything in it up to this moment is on disk: commit need not flush it again. */
 int snapshots_local_is_synced(struct snapshots_local *l, uint64_t id, struct err *err);
 /*
- * The containerd namespace that the snapshot of a directory of ours belongs to, malloc'ed; NULL when that cannot be told.
- * containerd 1.x does not tell its proxied differs in whose name they are called, but its names of snapshots do:
- * NAMESPACE/NUMBER/NAME (reference 8.8).
+ * The containerd namespace that the snapshot of a directory of ours belongs to, malloc'ed; NULL when that cannot
+ * be told. containerd 1.x does not tell its proxied differs in whose name they are called, but its names of
+ * snapshots do: NAMESPACE/NUMBER/NAME (reference 8.8).
  */
 char *snapshots_local_namespace(struct snapshots_local *l, const char *path);

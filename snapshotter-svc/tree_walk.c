@@ -3,8 +3,8 @@
  * Every entry of a directory tree that others may be changing.
  *
  * A level holds the names of its sub-directories, read whole, so that no descriptor stays open for it: going up is
- * openat(".."), and the inode found there is compared with the one that was left, because a directory can be moved while
- * the walk is inside. When it was, the rest of that level is skipped.
+ * openat(".."), and the inode found there is compared with the one that was left, because a directory can be moved
+ * while the walk is inside. When it was, the rest of that level is skipped.
  */
 #include "tree_walk.h"
 

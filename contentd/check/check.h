@@ -23,12 +23,13 @@ struct check_result {
 };
 
 /*
- * Findings: a database that is damaged or gone, blobs whose bytes are not what their name says (flipped bits), files that are
- * no blobs or have no row (strangers), rows without a file or of another size, ingests without a row or a file.
+ * Findings: a database that is damaged or gone, blobs whose bytes are not what their name says (flipped bits),
+ * files that are no blobs or have no row (strangers), rows without a file or of another size, ingests without a
+ * row or a file.
  *
- * Repair: bad and missing blobs lose their rows and files, so that they are fetched again; strangers are removed; a damaged
- * database is put aside (contentd.db.bad-TIME) and made anew; blobs without a row, when the database is new, are taken into
- * rebuild_ns with the label containerd.io/gc.root, so that a pull finds them and no collection takes them.
- * Returns 0 also when there are findings.
+ * Repair: bad and missing blobs lose their rows and files, so that they are fetched again; strangers are removed;
+ * a damaged database is put aside (contentd.db.bad-TIME) and made anew; blobs without a row, when the database is
+ * new, are taken into rebuild_ns with the label containerd.io/gc.root, so that a pull finds them and no collection
+ * takes them. Returns 0 also when there are findings.
  */
 int check_run(const struct check *c, struct check_result *ret, struct err *err);

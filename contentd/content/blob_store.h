@@ -29,7 +29,10 @@ bool blob_store_has(struct blob_store *s, const struct digest *d);
 /* A missing file is fine. */
 int blob_store_remove(struct blob_store *s, const struct digest *d, struct err *err);
 
-/* Makes (excl) or opens the data file of an ingest for reading and writing. NotFound when it must exist and does not. */
+/*
+ * Makes (excl) or opens the data file of an ingest for reading and writing. NotFound when it must exist and does
+ * not.
+ */
 int blob_store_ingest_open(struct blob_store *s, int64_t id, bool create, int *ret_fd,
                            struct err *err);
 int blob_store_ingest_remove(struct blob_store *s, int64_t id, struct err *err);

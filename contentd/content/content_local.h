@@ -36,10 +36,16 @@ void content_store_close(struct content_store *s);
 struct content *content_local_new(struct content_store *s, bool plain);
 
 struct blob_store *content_store_files(struct content_store *s);
-/* Makes room for a removal (or publishing) of this digest alone; no other lock may be taken by the holder but the database. */
+/*
+ * Makes room for a removal (or publishing) of this digest alone; no other lock may be taken by the holder but the
+ * database.
+ */
 void content_store_lock_digest(struct content_store *s, const struct digest *d);
 void content_store_unlock_digest(struct content_store *s, const struct digest *d);
-/* Takes a blob from one namespace, and the file when it was the last one that saw it. NotFound as content_meta_delete. */
+/*
+ * Takes a blob from one namespace, and the file when it was the last one that saw it. NotFound as
+ * content_meta_delete.
+ */
 int content_store_delete(struct content_store *s, const char *ns, const struct digest *d,
                          bool *ret_last, struct err *err);
 /* Drops an ingest even while it is open. *ret_found: there was one. */

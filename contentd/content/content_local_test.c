@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What only the local store shows: resuming after kill -9 and reboot, what a start collects, the two views of one store. */
+/*
+ * What only the local store shows: resuming after kill -9 and reboot, what a start collects, the two views of one
+ * store.
+ */
 #include "content_local.h"
 
 #include <dirent.h>

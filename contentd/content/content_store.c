@@ -56,7 +56,10 @@ sweep_ingest_file(int64_t id, const char *path, void *arg, struct err *err)
     return blob_store_remove_path(w->s->files, path, err);
 }
 
-/* A crash between rename and row leaves a blob that nobody sees; its content came whole, but whose it is is not known. */
+/*
+ * A crash between rename and row leaves a blob that nobody sees; its content came whole, but whose it is is not
+ * known.
+ */
 static int
 sweep_blob_file(const struct digest *d, const char *path, void *arg, struct err *err)
 {

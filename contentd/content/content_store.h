@@ -20,8 +20,8 @@ struct content_store {
     atomic_int_fast64_t last_ingest_id;
     char boot[CONTENT_BOOT_MAX]; /* id of the running kernel's start */
     /*
-     * The holder alone publishes or removes blobs whose digest falls on this lock, so that a file never vanishes behind a
-     * fresh row. Taken before the database's write transaction.
+     * The holder alone publishes or removes blobs whose digest falls on this lock, so that a file never vanishes
+     * behind a fresh row. Taken before the database's write transaction.
      */
     pthread_mutex_t digest_locks[DIGEST_LOCKS];
 };

@@ -20,9 +20,9 @@ struct ingest_state {
 int ingest_create(struct blob_store *store, int64_t id, enum digest_alg alg, struct ingest **ret,
                   struct err *err);
 /*
- * Opens the file again at a saved position; what lies beyond it is dropped. Nothing is read, unless `alg` is not the saved
- * algorithm: then the bytes up to the position are hashed anew. NotFound or DataLoss: the file does not hold what
- * the state says.
+ * Opens the file again at a saved position; what lies beyond it is dropped. Nothing is read, unless `alg` is not
+ * the saved algorithm: then the bytes up to the position are hashed anew. NotFound or DataLoss: the file does not
+ * hold what the state says.
  */
 int ingest_resume(struct blob_store *store, int64_t id, const struct ingest_state *at,
                   enum digest_alg alg, struct ingest **ret, struct err *err);

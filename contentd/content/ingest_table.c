@@ -10,8 +10,8 @@
 
 #define BUCKETS 256
 /*
- * A client that ends one write and opens the ref again at once may overtake its own end on the way: the Go client does not
- * wait for it. So a locked ref is worth a short wait, which ends as soon as it is free.
+ * A client that ends one write and opens the ref again at once may overtake its own end on the way: the Go client
+ * does not wait for it. So a locked ref is worth a short wait, which ends as soon as it is free.
  */
 #define LOCK_WAIT_NS (100 * NS_PER_MS)
 

@@ -38,8 +38,8 @@ void write_session_init(struct write_session *s, struct content *c, const struct
 /* Closes the writer; an uncommitted ingest stays. */
 void write_session_done(struct write_session *s);
 /*
- * Answers one request. 0: send the reply and go on. 1: send it and end, the blob is committed. Negative: the stream ends
- * with the error.
+ * Answers one request. 0: send the reply and go on. 1: send it and end, the blob is committed. Negative: the
+ * stream ends with the error.
  */
 int write_session_step(struct write_session *s, const struct write_request *rq,
                        struct write_reply *ret, struct err *err);

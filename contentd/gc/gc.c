@@ -2,8 +2,8 @@
 /*
  * The collector's thread.
  *
- * Deletions leave a wish. Who wants to wait gets a run that begins after the wish; other wishes are put together, so that
- * runs take no more than a fiftieth of the time.
+ * Deletions leave a wish. Who wants to wait gets a run that begins after the wish; other wishes are put together,
+ * so that runs take no more than a fiftieth of the time.
  */
 #include "gc.h"
 

@@ -8,8 +8,8 @@
 struct gc;
 
 /*
- * Borrows db and store. snapshotter_address: socket of a snapshotter whose snapshots are ours alone to collect; "" = none. It
- * is asked only when it answers.
+ * Borrows db and store. snapshotter_address: socket of a snapshotter whose snapshots are ours alone to collect; ""
+ * = none. It is asked only when it answers.
  */
 struct gc *gc_start(struct db *db, struct content_store *store, const char *snapshotter_address,
                     const char *snapshotter);

@@ -2,10 +2,10 @@
 /*
  * Mark and sweep.
  *
- * Snapshots are listed first (over a socket). Then one write transaction reads all records, marks, and deletes the rows of
- * what was not reached: nobody can add a reference in between. Files go after the commit, each only if its digest has not
- * got a row again. Snapshots go last, leaves first; what is young, or younger than the oldest lease in force, stays, because
- * records about it may still be on their way.
+ * Snapshots are listed first (over a socket). Then one write transaction reads all records, marks, and deletes the
+ * rows of what was not reached: nobody can add a reference in between. Files go after the commit, each only if its
+ * digest has not got a row again. Snapshots go last, leaves first; what is young, or younger than the oldest lease
+ * in force, stays, because records about it may still be on their way.
  */
 #include "gc_run.h"
 

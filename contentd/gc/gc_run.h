@@ -38,8 +38,8 @@ struct gc_stats {
 };
 
 /*
- * One run. Blobs of the plain view are never touched. Writers wait while the marking goes on. Unreachable snapshots that
- * cannot be removed (children, mounts) stay and are not an error.
+ * One run. Blobs of the plain view are never touched. Writers wait while the marking goes on. Unreachable
+ * snapshots that cannot be removed (children, mounts) stay and are not an error.
  */
 int gc_run(const struct gc_run *run, struct gc_stats *ret, struct err *err);
 /* Pure: a key that a containerd's metadata layer has made ("NS/12/NAME"). */

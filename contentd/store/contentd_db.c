@@ -16,8 +16,8 @@ static const char *const steps[] = {
     "  ns TEXT NOT NULL, digest TEXT NOT NULL REFERENCES blob (digest), created INTEGER NOT NULL,"
     "  updated INTEGER NOT NULL, labels BLOB NOT NULL, PRIMARY KEY (ns, digest)) WITHOUT ROWID;"
     "CREATE INDEX content_digest ON content (digest);"
-    /* state is the hash after `offset` bytes; it counts while `boot` is the running kernel's id. What is on the disk for
-     * sure is in synced_offset and synced_state. */
+    /* state is the hash after `offset` bytes; it counts while `boot` is the running kernel's id. What is on the disk
+     * for sure is in synced_offset and synced_state. */
     "CREATE TABLE ingest ("
     "  id INTEGER PRIMARY KEY, ns TEXT NOT NULL, ref TEXT NOT NULL, total INTEGER NOT NULL,"
     "  expected TEXT NOT NULL, started INTEGER NOT NULL, updated INTEGER NOT NULL,"

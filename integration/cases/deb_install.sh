@@ -24,7 +24,7 @@ stop_inside() {
         kill "$@" $(pgrep -P "$p") "$p" 2>/dev/null || true
     done
 }
-trap 'status=$?; stop_inside -KILL; (exit $status); cleanup' EXIT
+trap 'status=$?; set +e; stop_inside -KILL; (exit $status); cleanup' EXIT
 enter_begin
 
 # ---- units

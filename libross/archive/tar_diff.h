@@ -30,8 +30,8 @@ struct tar_diff_result {
 
 /*
  * Writes the layer that turns the tree at lower_fd (-1 = empty) into that at upper_fd. Both are borrowed O_DIRECTORY
- * descriptors whose trees must not change meanwhile. Deterministic: names in order, PAX only where ustar does not do, no names of
- * users, times in whole seconds. options NULL = no compression.
+ * descriptors whose trees must not change meanwhile. Deterministic: names in order, PAX only where ustar does not
+ * do, no names of users, times in whole seconds. options NULL = no compression.
  */
 int tar_diff(int lower_fd, int upper_fd, const struct tar_diff_options *options,
              compress_sink_fn sink, void *sink_arg, struct tar_diff_result *ret, struct err *err);

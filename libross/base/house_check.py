@@ -12,6 +12,10 @@ import sys
 
 COLUMNS_MAX = 120
 LINES_MAX = 1000
+OUTGROWN = {  # known to be too long, to be cut before they grow further
+    "libross/contract/snapshots_conformance.c": 1100,
+    "snapshotter-svc/snap_meta.c": 1100,
+}
 BANNED = ("strcpy strcat sprintf vsprintf gets strtok usleep sleep system popen mktemp tmpnam").split()
 OPEN_ENDS = ["FIX" + "ME", "TO" + "DO", "X" + "XX"]
 
@@ -59,7 +63,7 @@ def blank(match):
 
 def check_lines(path, text):
     for number, line in enumerate(text.split("\n"), 1):
-        if len(line) > COLUMNS_MAX and path.endswith((".c", ".h", ".py", ".proto")):
+        if len(line) > COLUMNS_MAX and path.endswith((".c", ".h", ".proto")):
             yield number, f"{len(line)} columns, more than {COLUMNS_MAX}"
         if path.endswith((".c", ".h")) and "\t" in line:
             yield number, "a tab"
@@ -71,7 +75,7 @@ def check_lines(path, text):
 def check_whole(path, text):
     if "SPDX-License-Identifier: Apache-2.0" not in "\n".join(text.split("\n")[:3]):
         yield 1, "no SPDX-License-Identifier in the first lines"
-    if path.endswith((".c", ".h")) and text.count("\n") > LINES_MAX:
+    if path.endswith((".c", ".h")) and text.count("\n") > OUTGROWN.get(path, LINES_MAX):
         yield text.count("\n"), f"more than {LINES_MAX} lines"
 
 

@@ -5,9 +5,10 @@
 #include "ross-cli/command.h"
 
 extern const struct command_row cmd_run, cmd_image_pull, cmd_image_list, cmd_image_inspect,
-    cmd_image_remove, cmd_image_load, cmd_container_list, cmd_container_rm, cmd_health, cmd_version, cmd_completion, cmd_docs;
-extern const struct command_row cmd_image_push, cmd_image_save, cmd_image_tags, cmd_search, cmd_login,
-    cmd_logout;
+    cmd_image_remove, cmd_image_load, cmd_container_list, cmd_container_rm, cmd_health, cmd_version,
+    cmd_completion, cmd_docs;
+extern const struct command_row cmd_image_push, cmd_image_save, cmd_image_tags, cmd_search,
+    cmd_login, cmd_logout;
 extern const struct command_row cmd_create, cmd_start, cmd_stop, cmd_restart, cmd_kill, cmd_wait,
     cmd_pause, cmd_unpause, cmd_container_reap;
 extern const struct command_row cmd_logs, cmd_exec;

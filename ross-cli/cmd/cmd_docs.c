@@ -43,7 +43,10 @@ put_command(FILE *to, const struct command_row *c)
     }
 }
 
-/* "list": the commands' paths and summaries; "commands", "options": parts of the page of ross-cli; else a command's page. */
+/*
+ * "list": the commands' paths and summaries; "commands", "options": parts of the page of ross-cli; else a
+ * command's page.
+ */
 static int
 docs_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Completion scripts. Each consists of rows, one for every name that a command line can have reached ("", "image", "image
- * pull", and aliases), and of a fixed part that walks over the words, finds the row and offers what it has.
+ * Completion scripts. Each consists of rows, one for every name that a command line can have reached ("", "image",
+ * "image pull", and aliases), and of a fixed part that walks over the words, finds the row and offers what it has.
  */
 #include "completion.h"
 

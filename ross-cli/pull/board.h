@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the threads of a pull write how far they are, and the calling thread reads it to tell the user. States are told at
- * once, mere bytes ten times a second.
+ * Where the threads of a pull write how far they are, and the calling thread reads it to tell the user. States are
+ * told at once, mere bytes ten times a second.
  */
 #pragma once
 
@@ -20,8 +20,8 @@ void board_bytes(struct board *b, size_t i, int64_t done);
 void board_end(struct board *b); /* nothing more will come */
 
 /*
- * Until board_end: calls fn (may be NULL) for what changed, and on_cancel once when *cancelled (may be NULL) is set, which is
- * looked at ten times a second.
+ * Until board_end: calls fn (may be NULL) for what changed, and on_cancel once when *cancelled (may be NULL) is
+ * set, which is looked at ten times a second.
  */
 void board_pump(struct board *b, pull_event_fn fn, void *arg, const atomic_bool *cancelled,
                 void (*on_cancel)(void *arg), void *cancel_arg);

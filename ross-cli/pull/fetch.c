@@ -166,7 +166,10 @@ transfer_rest(struct transfer *t, struct err *err)
     return r;
 }
 
-/* Publishes; a first try that went on from an older ingest may be wrong because of that one: 1 = again from the start. */
+/*
+ * Publishes; a first try that went on from an older ingest may be wrong because of that one: 1 = again from the
+ * start.
+ */
 static int
 transfer_commit(struct transfer *t, bool resumed, struct err *err)
 {

@@ -14,8 +14,8 @@ struct fetch_watch {
 };
 
 /*
- * Makes sure that the blob is in the store: 1 when it was, 0 when it was fetched now. An interrupted ingest goes on where it
- * stopped; when another client writes it, waits for that one.
+ * Makes sure that the blob is in the store: 1 when it was, 0 when it was fetched now. An interrupted ingest goes
+ * on where it stopped; when another client writes it, waits for that one.
  *   layer  its line on the board, or FETCH_NO_LAYER
  *   watch  may be NULL
  * DataLoss when the registry's bytes are not the blob's: the ingest is then dropped.
@@ -24,8 +24,8 @@ int fetch_blob(struct job *j, const struct oci_desc *d, size_t layer,
                const struct fetch_watch *watch, struct err *err);
 
 /*
- * The bytes of an index, manifest or config, from the store or the registry; *ret_stored says which. Verified. Not stored
- * here, as the labels are not known before it is read.
+ * The bytes of an index, manifest or config, from the store or the registry; *ret_stored says which. Verified. Not
+ * stored here, as the labels are not known before it is read.
  */
 int fetch_document(struct job *j, const struct oci_desc *d, struct buf *ret, bool *ret_stored,
                    struct err *err);

@@ -165,8 +165,8 @@ manifest_content(struct job *j, const struct oci_desc *d, struct err *err)
 }
 
 /*
- * All but the chosen manifest of an index. What comes from a file rather than a registry may hold some of them only: those
- * that are missing are left out.
+ * All but the chosen manifest of an index. What comes from a file rather than a registry may hold some of them
+ * only: those that are missing are left out.
  */
 static int
 other_platforms(struct job *j, const struct oci_index *index, const struct oci_desc *chosen,

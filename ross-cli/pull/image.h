@@ -5,8 +5,8 @@
 #include "ross-cli/pull/job.h"
 
 /*
- * Everything below `target` into the store, the layers of the platform's manifest into snapshots. Fills in all of *ret but name,
- * changed and timing; on error *ret may be partly filled.
+ * Everything below `target` into the store, the layers of the platform's manifest into snapshots. Fills in all of
+ * *ret but name, changed and timing; on error *ret may be partly filled.
  */
 int image_fetch(struct job *j, const struct oci_desc *target, struct pull_result *ret,
                 struct err *err);

@@ -21,7 +21,10 @@ struct layer {
     char *key; /* of the active snapshot; NULL when there is none */
 };
 
-/* Prepares a snapshot on `parent` ("" = none), applies the blob, compares the diff id. On failure the snapshot may be left: layer_drop. */
+/*
+ * Prepares a snapshot on `parent` ("" = none), applies the blob, compares the diff id. On failure the snapshot may
+ * be left: layer_drop.
+ */
 int layer_unpack(struct job *j, struct layer *layer, const char *parent, const char *top,
                  struct err *err);
 /* Gives it its name; parent "" = as prepared. Nothing to do for a layer that a remote snapshotter had. */

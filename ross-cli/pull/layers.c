@@ -3,14 +3,15 @@
  * Three kinds of workers over one table of layers:
  *
  *   fetchers   fetch:  WAITING → RUNNING → DONE       several; each takes the lowest layer that waits
- *   unpackers  unpack: WAITING → APPLYING → APPLIED   several; likewise. One that is fetched is taken first, else one whose
+ *   unpackers  unpack: WAITING → APPLYING → APPLIED   several; likewise. One that is fetched is taken first, else
+ *              one whose
  *                                                     bytes come just now: the snapshotter follows them while they grow
  *   committer  unpack: APPLIED → COMMITTED            the calling thread, base first, naming the parent at commit
  *
  * Without rebase a layer is prepared on its committed parent: then they are unpacked one by one, and only when fetched.
  *
- * The table and its condition are the job's. A failure sets job.stop: workers leave at the next step, the committer joins them
- * and removes the snapshots that were not committed.
+ * The table and its condition are the job's. A failure sets job.stop: workers leave at the next step, the
+ * committer joins them and removes the snapshots that were not committed.
  */
 #include "ross-cli/pull/layers.h"
 
@@ -374,8 +375,8 @@ note_key(const struct snapshot_info *info, void *arg)
 }
 
 /*
- * Active snapshots for this top layer are of pulls that were killed: whoever unpacks for it holds the lock, and that is us
- * now. Without a lock, their leases end them.
+ * Active snapshots for this top layer are of pulls that were killed: whoever unpacks for it holds the lock, and
+ * that is us now. Without a lock, their leases end them.
  */
 static void
 drop_stale(struct layers *l)

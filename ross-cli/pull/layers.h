@@ -7,8 +7,8 @@
 #include "ross-cli/pull/job.h"
 
 /*
- * Leaves a committed snapshot for every layer, under its chain id. Layers below the topmost one that is there already are
- * neither fetched nor unpacked. On failure no active snapshot stays.
+ * Leaves a committed snapshot for every layer, under its chain id. Layers below the topmost one that is there
+ * already are neither fetched nor unpacked. On failure no active snapshot stays.
  *   chain  n_layers chain ids of the config's diff ids
  */
 int layers_unpack(struct job *j, const struct oci_manifest *m, const struct oci_config *config,

@@ -7,7 +7,7 @@
 #define LOAD_IMAGES_MAX 256 /* in one archive */
 
 struct load_options {
-    int fd; /* of the directory or archive, read from the start; borrowed. Standard input (a pipe) is fine for archives */
+    int fd; /* of the directory or archive, read from the start, borrowed; archives may be a pipe */
     const char *what; /* its name for messages */
     const char *
         name; /* for an image that has no name of its own, or instead of the only one; NULL = required from the file */

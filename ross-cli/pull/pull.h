@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From a reference to an unpacked image: resolve, fetch every blob into a content store, unpack the layers into snapshots,
- * write the image record (reference 11.6 says what is left behind).
+ * From a reference to an unpacked image: resolve, fetch every blob into a content store, unpack the layers into
+ * snapshots, write the image record (reference 11.6 says what is left behind).
  *
- * Layers are fetched and unpacked side by side; a blob or layer that is there already is left alone, and two pulls of one
- * digest share the work. Whatever fails, no lease, snapshot or ingest lock of this pull stays (an interrupted ingest keeps its
- * bytes for the next try).
+ * Layers are fetched and unpacked side by side; a blob or layer that is there already is left alone, and two pulls
+ * of one digest share the work. Whatever fails, no lease, snapshot or ingest lock of this pull stays (an
+ * interrupted ingest keeps its bytes for the next try).
  */
 #pragma once
 
@@ -26,7 +26,8 @@ struct registry;
  *   records      Images and Leases: contentd or a containerd
  *   snapshots    NULL = content only, nothing is unpacked; diff and snapshotter go with it
  *   snapshotter  name in labels and lease resources ("ross")
- *   rebase       the snapshotter takes a layer's parent at commit (ours does, a containerd of today does not): layers are
+ *   rebase       the snapshotter takes a layer's parent at commit (ours does, a containerd of today does not):
+ *                layers are
  *                unpacked side by side, else one after the other
  *   lock_dir     where the pulls of this machine meet so that they unpack a layer once; NULL = they do not meet
  */
@@ -95,15 +96,16 @@ struct pull_result {
 void pull_result_done(struct pull_result *r);
 
 /*
- * Codes: those of registry.h, of the services, and: InvalidArgument for a reference that cannot be parsed or a manifest that is
- * none, NotFound when the index has nothing for the platform, DataLoss when a layer is not what manifest or config promise.
+ * Codes: those of registry.h, of the services, and: InvalidArgument for a reference that cannot be parsed or a
+ * manifest that is none, NotFound when the index has nothing for the platform, DataLoss when a layer is not what
+ * manifest or config promise.
  */
 int pull_image(const struct pull_services *svc, struct registry *registry,
                const struct pull_options *opt, struct pull_result *ret, struct err *err);
 
 /*
- * Unpacks an image that is in the content store already (loaded, or pulled without snapshots). `target` is an index or a
- * manifest; no record is made.
+ * Unpacks an image that is in the content store already (loaded, or pulled without snapshots). `target` is an
+ * index or a manifest; no record is made.
  */
 int pull_unpack(const struct pull_services *svc, const char *name, const struct oci_desc *target,
                 const struct pull_options *opt, struct pull_result *ret, struct err *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The calling thread tells the user; a conductor thread plans, lets several uploaders take blobs from one list, and then sends
- * the manifests in order.
+ * The calling thread tells the user; a conductor thread plans, lets several uploaders take blobs from one list,
+ * and then sends the manifests in order.
  */
 #include "ross-cli/pull/push.h"
 

@@ -26,9 +26,10 @@ struct push_result {
 void push_result_done(struct push_result *r);
 
 /*
- * Blobs first, then manifests, then what the tag names. Blobs that the repository has are left alone; what came from another
- * repository of the same registry is mounted from there. An index of which this store has only some platforms is not pushed:
- * the manifest of `platform` (or this machine's) is, under the same name. Non-distributable layers stay here.
+ * Blobs first, then manifests, then what the tag names. Blobs that the repository has are left alone; what came
+ * from another repository of the same registry is mounted from there. An index of which this store has only some
+ * platforms is not pushed: the manifest of `platform` (or this machine's) is, under the same name.
+ * Non-distributable layers stay here.
  *
  * NotFound when the image or a blob of it is not in the store; else the codes of registry.h.
  */

@@ -30,8 +30,8 @@ DEFINE_AUTO_PTR(auth)
 int auth_header(struct auth *a, struct http *h, const struct registry_host *host, const char *scope,
                 char **ret, struct err *err);
 /*
- * A 401 has come for a request with the header `sent` (NULL = none). 0: ask again with a new auth_header. Unauthenticated
- * when that would not help, naming what would.
+ * A 401 has come for a request with the header `sent` (NULL = none). 0: ask again with a new auth_header.
+ * Unauthenticated when that would not help, naming what would.
  */
 int auth_challenged(struct auth *a, const struct registry_host *host, const char *sent,
                     const struct http_call *answer, struct err *err);

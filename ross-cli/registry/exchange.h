@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One question to a server with the redirects that answer it. Secrets go to the origin that was asked, never further. */
+/*
+ * One question to a server with the redirects that answer it. Secrets go to the origin that was asked, never
+ * further.
+ */
 #pragma once
 
 #include "libross/base/buf.h"

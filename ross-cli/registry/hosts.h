@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Which servers stand for a registry host, in order: hosts.toml and docker's certificate directories (reference 13.1). */
+/*
+ * Which servers stand for a registry host, in order: hosts.toml and docker's certificate directories (reference
+ * 13.1).
+ */
 #pragma once
 
 #include <stdatomic.h>
@@ -46,8 +49,8 @@ struct hosts_options {
 };
 
 /*
- * InvalidArgument naming file and key for a hosts.toml that cannot be understood: a mirror that is silently not used would
- * be worse than a stop. NotFound for a certificate that it names and that is not there.
+ * InvalidArgument naming file and key for a hosts.toml that cannot be understood: a mirror that is silently not
+ * used would be worse than a stop. NotFound for a certificate that it names and that is not there.
  */
 int hosts_load(const struct hosts_options *opt, const char *host, struct registry_hosts *ret,
                struct err *err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * HTTP requests through libcurl, which is loaded when the first one is made. One thread of its own drives all transfers;
- * callers block. Bodies pass through bounded queues: a slow reader stops its transfer, nothing else.
+ * HTTP requests through libcurl, which is loaded when the first one is made. One thread of its own drives all
+ * transfers; callers block. Bodies pass through bounded queues: a slow reader stops its transfer, nothing else.
  *
  * Redirects, authentication and retries are the caller's: what comes back is what the server said.
  */

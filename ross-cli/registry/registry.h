@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A client of OCI distribution registries: names to descriptors, manifests and blobs as bytes. It authenticates,
- * follows redirects, retries what is worth it (429, 5xx, connection errors; bounded, Retry-After obeyed) and checks what
- * it is told. All functions may be called from several threads at once; they block. A stream belongs to one thread.
+ * follows redirects, retries what is worth it (429, 5xx, connection errors; bounded, Retry-After obeyed) and
+ * checks what it is told. All functions may be called from several threads at once; they block. A stream belongs
+ * to one thread.
  *
- * Errors are one sentence naming the registry and the object: NotFound (404), Unauthenticated (401), PermissionDenied (403),
- * ResourceExhausted (429 for too long, answers beyond a limit), Unavailable (cannot be reached, 5xx), DataLoss (bytes
- * that are not what the digest or size promises), InvalidArgument (answers that make no sense), FailedPrecondition (an
- * untrusted certificate, a redirect to plain http, a credential helper that fails), Canceled.
+ * Errors are one sentence naming the registry and the object: NotFound (404), Unauthenticated (401),
+ * PermissionDenied (403), ResourceExhausted (429 for too long, answers beyond a limit), Unavailable (cannot be
+ * reached, 5xx), DataLoss (bytes that are not what the digest or size promises), InvalidArgument (answers that
+ * make no sense), FailedPrecondition (an untrusted certificate, a redirect to plain http, a credential helper that
+ * fails), Canceled.
  */
 #pragma once
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What is in a registry: tags, repositories, referrers; and whether a login works. Codes and threads as in registry.h. */
+/*
+ * What is in a registry: tags, repositories, referrers; and whether a login works. Codes and threads as in
+ * registry.h.
+ */
 #pragma once
 
 #include "libross/oci/oci_manifest.h"
@@ -12,8 +15,8 @@ int registry_tags(struct registry *r, const struct oci_ref *ref, struct strv *re
 /* Repositories of a registry host, where it tells. */
 int registry_catalog(struct registry *r, const char *host, struct strv *ret, struct err *err);
 /*
- * Manifests that refer to `subject`: by the referrers API, else by the tag that stands in for it. An empty index when there
- * are none.
+ * Manifests that refer to `subject`: by the referrers API, else by the tag that stands in for it. An empty index
+ * when there are none.
  */
 int registry_referrers(struct registry *r, const struct oci_ref *ref, const struct digest *subject,
                        struct oci_index *ret, struct err *err);

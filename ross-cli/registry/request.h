@@ -45,8 +45,9 @@ int request_hosts(struct registry *r, const char *registry, const struct registr
 int request_send(struct registry *r, const struct request *q, struct http_call **ret,
                  struct err *err);
 /*
- * Starts a request whose body of `bytes` the caller sends with http_call_write. One attempt, with the authorization that an
- * earlier request of the same scope has brought; the secrets stay home when the URL is another server's.
+ * Starts a request whose body of `bytes` the caller sends with http_call_write. One attempt, with the
+ * authorization that an earlier request of the same scope has brought; the secrets stay home when the URL is
+ * another server's.
  */
 int request_upload(struct registry *r, const struct request *q, int64_t bytes,
                    struct http_call **ret, struct err *err);

@@ -18,8 +18,8 @@ struct made_container {
 void made_container_done(struct made_container *m);
 
 /*
- * From an image that is unpacked here. On failure nothing of it stays. AlreadyExists when the name is taken, NotFound for a missing
- * runtime or user, InvalidArgument for options that do not fit.
+ * From an image that is unpacked here. On failure nothing of it stays. AlreadyExists when the name is taken,
+ * NotFound for a missing runtime or user, InvalidArgument for options that do not fit.
  *   args   what follows IMAGE on the command line
  */
 int container_make(struct session *s, const struct run_options *opt, const struct image *image,

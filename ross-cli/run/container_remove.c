@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Taking a container away: its task, mounts, bundle, snapshot, notes, record, name; from any state that a crash left. */
+/*
+ * Taking a container away: its task, mounts, bundle, snapshot, notes, record, name; from any state that a crash
+ * left.
+ */
 #include "container_remove.h"
 
 #include <errno.h>

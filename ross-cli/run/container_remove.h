@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Taking a container away: its task, mounts, bundle, snapshot, notes, record, name; from any state that a crash left. */
+/*
+ * Taking a container away: its task, mounts, bundle, snapshot, notes, record, name; from any state that a crash
+ * left.
+ */
 #pragma once
 
 #include "libross/contract/records.h"
@@ -7,7 +10,8 @@
 
 /*
  * force   a running one is killed first; else FailedPrecondition
- * Idempotent: what is gone already is fine. The record goes last but for the name, so an interrupted removal can be repeated.
+ * Idempotent: what is gone already is fine. The record goes last but for the name, so an interrupted removal can
+ * be repeated.
  */
 int container_remove(struct session *s, const struct container *c, bool force, struct err *err);
 

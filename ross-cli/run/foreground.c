@@ -2,9 +2,10 @@
 /*
  * One process of a container in the foreground.
  *
- * Two threads. The waiter blocks in Wait and Delete (Delete returns when the shim has handed over all output, which needs
- * somebody to read it); the caller's thread copies streams and forwards signals until the waiter's eventfd says that it is
- * done. The channel is shared; everything else in `struct run` belongs to the waiter until it is joined.
+ * Two threads. The waiter blocks in Wait and Delete (Delete returns when the shim has handed over all output,
+ * which needs somebody to read it); the caller's thread copies streams and forwards signals until the waiter's
+ * eventfd says that it is done. The channel is shared; everything else in `struct run` belongs to the waiter until
+ * it is joined.
  */
 #include "foreground.h"
 

@@ -33,8 +33,8 @@ extern const struct option_row run_option_rows[];
 extern const size_t run_option_rows_n;
 
 /*
- * What of the options needs neither image nor container. Strings and arrays of *ret are in `arena` or borrowed from `opt`; the
- * strv and labels of *ret are its own: run_spec_done().
+ * What of the options needs neither image nor container. Strings and arrays of *ret are in `arena` or borrowed
+ * from `opt`; the strv and labels of *ret are its own: run_spec_done().
  *   root   ROSS_ROOT, for named volumes
  * InvalidArgument, one sentence naming the option; NotFound for files and directories that are not there.
  */

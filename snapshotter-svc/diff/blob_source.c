@@ -40,8 +40,8 @@ open_regular(const char *path, int flags)
 }
 
 /*
- * The blob's file, else its ingest's, else -1: the API decides then. An ingest that becomes the blob between the two looks
- * is found by the third.
+ * The blob's file, else its ingest's, else -1: the API decides then. An ingest that becomes the blob between the
+ * two looks is found by the third.
  */
 static int
 open_file(const struct blob_places *places, const struct oci_desc *desc, bool *ret_growing)

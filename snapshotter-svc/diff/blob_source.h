@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The bytes of a layer blob, verified while they are read: from the files of a content store on this host when the blob
- * is there, or on its way there (its ingest is then followed while it grows), else through a content API (our contentd's or
- * containerd's).
+ * is there, or on its way there (its ingest is then followed while it grows), else through a content API (our
+ * contentd's or containerd's).
  */
 #pragma once
 
@@ -24,8 +24,8 @@ struct blob_places {
 };
 
 /*
- * NotFound when no place has it. A caller without a namespace (containerd 1.x calls its proxied differs so) gets the blob
- * from any namespace that has it: a digest is a digest. `ctx` and `desc` are borrowed until
+ * NotFound when no place has it. A caller without a namespace (containerd 1.x calls its proxied differs so) gets
+ * the blob from any namespace that has it: a digest is a digest. `ctx` and `desc` are borrowed until
  * blob_source_free.
  */
 int blob_source_open(const struct blob_places *places, const struct call_ctx *ctx,

@@ -17,8 +17,8 @@ struct diff_settings {
 /*
  * Reads the whole blob. `sync` asks that directories which are not ours are flushed too; ours are unless --sync=none.
  *   ret   media type, size and digest of the uncompressed stream
- * Unimplemented for media types that another differ may know. Codes of the content store and of tar_apply() else. Nothing
- * stays mounted.
+ * Unimplemented for media types that another differ may know. Codes of the content store and of tar_apply() else.
+ * Nothing stays mounted.
  */
 int diff_apply(const struct diff_settings *d, const struct call_ctx *ctx,
                const struct oci_desc *layer, const struct mount_list *mounts, bool sync,

@@ -123,7 +123,8 @@ struct ingest {
 
 /*
  * A caller whose lease did not come through (containerd does not forward it to a proxied differ) has nothing that keeps
- * the blob until it refers to it: a lease of our own does, and ends by itself. Without leases the blob takes its chance.
+ * the blob until it refers to it: a lease of our own does, and ends by itself. Without leases the blob takes its
+ * chance.
  */
 static void
 take_lease(struct ingest *in, struct rpc_channel *ch)

@@ -5,8 +5,8 @@
 #include <string.h>
 
 /*
- * lowerdir+=DIR, and lowerdir=A:B:…, where a backslash keeps the next byte from separating; "::" starts data-only layers,
- * which hold no names.
+ * lowerdir+=DIR, and lowerdir=A:B:…, where a backslash keeps the next byte from separating; "::" starts data-only
+ * layers, which hold no names.
  */
 static void
 add_lowerdirs(struct strv *dirs, const char *value)

@@ -22,5 +22,8 @@ struct diff_target {
 /* Pure. */
 struct diff_target diff_target_of(const struct mount_list *mounts);
 void diff_target_done(struct diff_target *t);
-/* Some directory that the mounts are about (upper, source of a bind, nearest layer), malloc'ed; NULL when there is none. */
+/*
+ * Some directory that the mounts are about (upper, source of a bind, nearest layer), malloc'ed; NULL when there is
+ * none.
+ */
 char *diff_target_any_dir(const struct mount_list *mounts);

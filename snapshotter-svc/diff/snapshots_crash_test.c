@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of two layers, cut short at every fault point: killed, or failing with ENOSPC or EIO. The program starts itself
- * as the victim, reads which steps it reported as done, and looks at what it left.
+ * The life of two layers, cut short at every fault point: killed, or failing with ENOSPC or EIO. The program
+ * starts itself as the victim, reads which steps it reported as done, and looks at what it left.
  */
 #include "diff_apply.h"
 

@@ -2,8 +2,9 @@
 /*
  * snapshots_bench ADDRESS SNAPSHOTTER CLIENTS COUNT [lease=ID] [fill=N] [file]
  *
- * CLIENTS threads, a connection each, take COUNT snapshots together through prepare, mounts, stat, commit and remove, on
- * a chain of ten layers. One line per step: its name, calls a second, median and 99th percentile in microseconds.
+ * CLIENTS threads, a connection each, take COUNT snapshots together through prepare, mounts, stat, commit and
+ * remove, on a chain of ten layers. One line per step: its name, calls a second, median and 99th percentile in
+ * microseconds.
  *
  *   fill=N    first make N snapshots that stay (views on the chain)
  *   file      write a file of 4 KiB into each snapshot before its commit (needs the directory: not for long options)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A server on loopback that follows a script: one step a request, each with what the request must and must not hold and the
- * answer. Every answer ends its connection.
+ * A server on loopback that follows a script: one step a request, each with what the request must and must not
+ * hold and the answer. Every answer ends its connection.
  */
 #pragma once
 
