@@ -43,8 +43,8 @@ bundle_find(const struct shim_args *args)
 }
 
 /*
- * Runtimes keep a container in ROOT/NS/ID. After an orderly Delete there is nothing of it, and asking the runtime to delete
- * nothing would be the longest part of the end of every task.
+ * Runtimes keep a container in ROOT/NS/ID. After an orderly Delete there is nothing of it, and asking the runtime
+ * to delete nothing would be the longest part of the end of every task.
  */
 static bool
 runtime_knows(const struct runc_options *options, const struct shim_args *args)
