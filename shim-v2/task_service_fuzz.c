@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Calls of the Task API as they come from a socket, against a whole shim whose runtime cannot be found. The input is a row of
- * calls: a byte for the method, two bytes for the length, the payload.
+ * Calls of the Task API as they come from a socket, against a whole shim whose runtime cannot be found. The input
+ * is a row of calls: a byte for the method, two bytes for the length, the payload.
  */
 #include <errno.h>
 #include <fcntl.h>
