@@ -33,7 +33,7 @@
 struct settings {
     struct daemon_options daemon;
     const char *plugin_address, *sync, *snapshotter_address, *snapshotter, *ns;
-    bool dry_run, repair;
+    bool dry_run, repair, verify_reads;
     int64_t rate_bytes;
 };
 
@@ -50,6 +50,11 @@ static const struct option_row own_rows[] = {
      .arg = "full|none",
      .help = "With none a power cut may take what was committed; for throw-away machines (default "
              "full)."},
+    {.name = "verify-reads",
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct settings, verify_reads),
+     .help = "Hash a blob when it is opened for the first time; reading damaged ones fails with "
+             "DataLoss."},
     {.name = "snapshotter-address",
      .type = OPTION_STR,
      .offset = offsetof(struct settings, snapshotter_address),
@@ -111,6 +116,8 @@ open_all(struct contentd *c, const struct settings *set, struct err *err)
         return r;
     c->named = content_trace_new(content_local_new(c->store, false));
     c->plain = content_trace_new(content_local_new(c->store, true));
+    if (set->verify_reads)
+        content_store_verify_reads(c->store);
     c->gc = gc_start(c->db, c->store, set->snapshotter_address, set->snapshotter);
     c->images.db = c->containers.db = c->leases.db = c->db;
     c->images.gc = c->containers.gc = c->leases.gc = gc_hook_of(c->gc);

@@ -255,6 +255,11 @@ local_reader_open(struct content *c, const struct call_ctx *ctx, const struct di
         return err_set(err, CODE_DATA_LOSS, "content %s has %lld bytes instead of %lld",
                        digest_format(d, shown), (long long) size, (long long) i.size_bytes);
     }
+    r = content_store_verify(l->store, d, fd, err);
+    if (r < 0) {
+        (void) fd_close(fd);
+        return r;
+    }
     reader = xcalloc(1, sizeof *reader);
     reader->base = (struct content_reader){.ops = &local_reader_ops, .size_bytes = size, .fd = fd};
     reader->digest = *d;

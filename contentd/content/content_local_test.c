@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -437,6 +438,29 @@ the_plain_view_takes_up_what_it_asks_for(void **state)
                 CODE_INVALID_ARGUMENT, &e);
 }
 
+static void
+flipped_bits_are_not_served(void **state)
+{
+    struct fixture *f = *state;
+    AUTO_PTR(content_reader) r = NULL;
+    auto_free char *path = NULL;
+    char hex[DIGEST_HEX_MAX];
+    struct digest d;
+    struct err e = {0};
+
+    put(f->named, &in_a, "precious", &d);
+    content_store_verify_reads(f->store);
+    assert_ok(content_reader_open(f->named, &in_a, &d, &r, &e), &e);
+    content_reader_free(TAKE(r));
+    assert_ok(content_reader_open(f->named, &in_a, &d, &r, &e), &e);
+    content_reader_free(TAKE(r));
+    path = xasprintf("%s/content/blobs/sha256/%s", f->dir, digest_hex(&d, hex));
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_ok(fd_write_file_at(AT_FDCWD, path, "Precious", 8, 0444, &e), &e);
+    assert_code(content_reader_open(f->named, &in_a, &d, &r, &e), CODE_DATA_LOSS, &e);
+    assert_null(r);
+}
+
 /* ---- leases ---- */
 
 struct held {
@@ -517,6 +541,7 @@ main(void)
         cmocka_unit_test_setup_teardown(a_start_collects_leftovers, setup, teardown),
         cmocka_unit_test_setup_teardown(namespaces_share_files_but_not_sight, setup, teardown),
         cmocka_unit_test_setup_teardown(the_plain_view_takes_up_what_it_asks_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(flipped_bits_are_not_served, setup, teardown),
         cmocka_unit_test_setup_teardown(the_lease_of_a_call_holds, setup, teardown),
     };
 

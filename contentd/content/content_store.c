@@ -238,6 +238,7 @@ content_store_close(struct content_store *s)
         (void) pthread_mutex_destroy(&s->digest_locks[i]);
     ingest_table_free(s->open);
     blob_store_close(s->files);
+    verified_free(s->verified);
     free(s);
 }
 

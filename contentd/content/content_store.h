@@ -24,7 +24,12 @@ struct content_store {
      * behind a fresh row. Taken before the database's write transaction.
      */
     pthread_mutex_t digest_locks[DIGEST_LOCKS];
+    struct verified *verified; /* NULL: reads are not verified */
 };
+
+/* verify.c: DataLoss when the bytes behind fd are not what the digest says. */
+int content_store_verify(struct content_store *s, const struct digest *d, int fd, struct err *err);
+void verified_free(struct verified *v);
 
 struct content_local {
     struct content base;
