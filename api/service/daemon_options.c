@@ -7,6 +7,7 @@
 #include "api/service/daemon.h"
 #include "libross/base/log.h"
 #include "libross/base/path.h"
+#include "libross/base/strv.h"
 #include "libross/base/version.h"
 #include "libross/config/options_doc.h"
 #include "libross/config/places.h"
@@ -62,6 +63,8 @@ read_config(const char *asked, const char *program, const struct option_row *row
     return options_read_file(path, rows, n, into, err);
 }
 
+static struct strv kept; /* strings of options, for the life of the process */
+
 static void
 fill_defaults(struct daemon_options *opt)
 {
@@ -72,7 +75,8 @@ fill_defaults(struct daemon_options *opt)
     if (!opt->address) {
         auto_free char *name = xasprintf("%s.sock", dash ? dash + 1 : opt->program);
 
-        opt->address = path_join(opt->state, name); /* for the life of the process */
+        strv_take(&kept, path_join(opt->state, name));
+        opt->address = kept.items[kept.n - 1];
     }
 }
 

@@ -331,6 +331,9 @@ set_list(struct strv *into, const struct toml *v, struct err *err)
     return 0;
 }
 
+/* Strings of settings files: their owners keep them for the life of the process, and so does this. Read at start. */
+static struct strv kept;
+
 static int
 set_from_toml(const struct table *t, const struct option_row *o, const struct toml *v,
               struct err *err)
@@ -344,7 +347,8 @@ set_from_toml(const struct table *t, const struct option_row *o, const struct to
     case OPTION_STR:
         if (!toml_str(v))
             return wrong_type(v, "a string", err);
-        *(const char **) into = xstrdup(toml_str(v));
+        strv_add(&kept, toml_str(v));
+        *(const char **) into = kept.items[kept.n - 1];
         return 0;
     case OPTION_STRV:
         return set_list(into, v, err);

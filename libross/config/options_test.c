@@ -227,7 +227,6 @@ reads_a_settings_file(void **state)
     assert_int_equal(o.memory, 1 << 20);
     assert_int_equal(o.timeout, INT64_C(30000000000));
     assert_int_equal(o.pids, 9);
-    free((char *) o.name);
     strv_done(&o.env);
 }
 
