@@ -64,10 +64,14 @@ done
 enter ross-cli --config /tmp-ross-cli.toml version >/dev/null || fail "the defaults of ross-cli.toml are refused"
 bash -n "$ROOTFS/usr/share/bash-completion/completions/ross-cli" || fail "the completion of bash"
 
-# ---- socket activation as systemd does it, with the settings that the packages bring
+# ---- socket activation as systemd does it, with the settings and capabilities that the packages bring
 cat >"$WORK/activate.py" <<'P'
-import os, socket, sys
+import os, pathlib, socket, sys
 root, program, config = sys.argv[1:4]
+unit = next(pathlib.Path(root).glob("*lib/systemd/system/%s.service" % program), None) or \
+    next(pathlib.Path(root).glob("usr/lib/systemd/system/%s.service" % program))
+caps = ["-all"] + ["+" + word[4:].lower() for line in unit.read_text().splitlines() if line.startswith("CapabilityBoundingSet=")
+                   for word in line.split("=")[1].split()]
 listeners, names = [], []
 for pair in sys.argv[4:]:
     name, path = pair.split("=")
@@ -90,7 +94,8 @@ if pid == 0:
     os.chroot(root); os.chdir("/")
     env = {"PATH": "/usr/bin:/bin", "LISTEN_PID": str(os.getpid()), "LISTEN_FDS": str(len(fds)), "LISTEN_FDNAMES": ":".join(names),
            "NOTIFY_SOCKET": "/run/notify"}
-    os.execve("/usr/bin/" + program, [program, "--config", config], env)
+    os.execve("/usr/bin/setpriv", ["setpriv", "--no-new-privs", "--bounding-set", ",".join(caps), "/usr/bin/" + program,
+                                   "--config", config], env)
 try:
     said = notify.recv(4096).decode()
 except TimeoutError:
