@@ -35,7 +35,10 @@ void content_store_close(struct content_store *s);
 /* `plain`: every call is of the plain view. The store must outlive it. */
 struct content *content_local_new(struct content_store *s, bool plain);
 
-/* Blobs are hashed when they are opened for reading for the first time since the start (or since their file changed). */
+/*
+ * Blobs are hashed when they are opened for reading for the first time since the start (or since their file
+ * changed).
+ */
 void content_store_verify_reads(struct content_store *s);
 
 struct blob_store *content_store_files(struct content_store *s);

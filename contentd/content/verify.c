@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Verifying what is read: a blob is hashed when it is opened for the first time. That it was right is remembered with the
- * time at which its inode last changed, so that a file that is touched is hashed again.
+ * Verifying what is read: a blob is hashed when it is opened for the first time. That it was right is remembered
+ * with the time at which its inode last changed, so that a file that is touched is hashed again.
  */
 #include <errno.h>
 #include <string.h>
