@@ -15,7 +15,7 @@ expect wrong sh -c "'$BIN/ross-cli' logs talk 2>&1 >/dev/null"
 [ -z "$(ross logs --tail 0 talk 2>&1)" ] || fail "--tail 0 prints something"
 [ -z "$(ross logs --since 2200-01-01T00:00:00Z talk 2>&1)" ] || fail "--since prints what is older"
 [ "$(ross logs --since 1h talk 2>&1 | wc -l)" = 5 ] || fail "--since 1h"
-ross logs -t talk 2>/dev/null | head -1 | grep -Eq '^20[0-9-]+T[0-9:.]+Z line 1$' || fail "-t: $(ross logs -t talk)"
+ross logs -t talk 2>/dev/null | sed -n 1p | grep -Eq '^20[0-9-]+T[0-9:.]+Z line 1$' || fail "-t: $(ross logs -t talk)"
 expect_fail 125 "--tail" ross logs --tail few talk
 expect_fail 125 "--since" ross logs --since yesterday talk
 expect_fail 125 "no container" ross logs nobody

@@ -68,7 +68,7 @@ expect "$(ctr content ls -q | sed s/sha256:// | sort)" blobs
 check_blobs
 
 # --- verbs ---
-first=$(ctr content ls -q | head -1)
+first=$(ctr content ls -q | sed -n 1p)
 expect "${first#sha256:}" sh -c "$CD_BIN/ctr --address $CD_ADDRESS content get $first | sha256sum | cut -d' ' -f1"
 ctr content label "$first" a=b >/dev/null
 ctr content ls | has "$first.*a=b" || fail "content label"

@@ -25,8 +25,9 @@
 #include "libross/base/clock.h"
 #include "libross/base/fd.h"
 
-#define FILES_MAX   1001 /* the newest and its 1000 predecessors */
-#define EVENTS_SIZE 4096
+#define FILES_MAX      1001 /* the newest and its 1000 predecessors */
+#define EVENTS_SIZE    4096
+#define ROTATION_TRIES 100 /* looks at a log that is rotated while we look */
 
 struct reader {
     const struct container_logs *how;
@@ -120,20 +121,46 @@ read_on(struct reader *r, FILE *f, int64_t *skip, bool print, int64_t *count)
     }
 }
 
+static char *
+log_name(const struct reader *r, unsigned age)
+{
+    return age ? xasprintf("%s.%u", r->path, age) : xstrdup(r->path);
+}
+
 static int
-open_all(struct reader *r, struct err *err)
+open_each(struct reader *r, struct err *err)
 {
     for (unsigned i = 0; i < FILES_MAX; i++) {
-        auto_free char *older = i ? xasprintf("%s.%u", r->path, i) : xstrdup(r->path);
-        FILE *f = fopen(older, "re");
+        auto_free char *name = log_name(r, i);
+        FILE *f = fopen(name, "re");
 
         if (!f && errno == ENOENT)
             break;
         if (!f)
-            return err_sys(err, errno, "open '%s'", older);
+            return err_sys(err, errno, "open '%s'", name);
         r->files[r->n_files++] = f;
     }
     return 0;
+}
+
+/* All files of one moment: a rotation while they are opened would show one twice. */
+static int
+open_all(struct reader *r, struct err *err)
+{
+    struct stat first, now;
+    int code;
+
+    for (int i = 0; i < ROTATION_TRIES; i++) {
+        code = open_each(r, err);
+        if (code < 0)
+            return code;
+        if (r->n_files && fstat(fileno(r->files[0]), &first) == 0 && stat(r->path, &now) == 0 &&
+            first.st_ino == now.st_ino)
+            return 0;
+        while (r->n_files)
+            (void) fclose(r->files[--r->n_files]);
+    }
+    return open_each(r, err);
 }
 
 static void
@@ -173,16 +200,52 @@ wait_for_end(void *arg)
     return NULL;
 }
 
-/* The file that PATH names now, when it is another than the one we read. */
+/* How many rotations ago the file was the log: 0 = it is now; -1 = it is gone, *ret_kept is then what is left. */
+static int
+age_of(const struct reader *r, ino_t ino, int *ret_kept)
+{
+    struct stat st;
+    int i;
+
+    for (i = 0; i < FILES_MAX; i++) {
+        auto_free char *name = log_name(r, (unsigned) i);
+
+        if (stat(name, &st) < 0)
+            break;
+        if (st.st_ino == ino)
+            return i;
+    }
+    *ret_kept = i;
+    return -1;
+}
+
+/* The file after the one that we read, NULL when that is the newest. Several rotations may have passed since. */
 static FILE *
 open_newer(const struct reader *r)
 {
-    struct stat ours, now;
+    struct stat ours;
+    int age, kept;
+    FILE *f;
 
-    if (r->n_files && fstat(fileno(r->files[0]), &ours) == 0 && stat(r->path, &now) == 0 &&
-        ours.st_ino == now.st_ino)
+    if (!r->n_files)
+        return fopen(r->path, "re");
+    if (fstat(fileno(r->files[0]), &ours) < 0)
         return NULL;
-    return fopen(r->path, "re");
+    for (int i = 0; i < ROTATION_TRIES; i++) {
+        auto_free char *name = NULL;
+
+        age = age_of(r, ours.st_ino, &kept);
+        if (age == 0 || (age < 0 && kept == 0))
+            return NULL;
+        name = log_name(r, (unsigned) (age < 0 ? kept : age) - 1);
+        f = fopen(name, "re");
+        /* a rotation in between would have moved the names on by one */
+        if (f && (age < 0 || age_of(r, ours.st_ino, &kept) == age))
+            return f;
+        if (f)
+            (void) fclose(f);
+    }
+    return NULL;
 }
 
 static void
@@ -193,8 +256,7 @@ print_new(struct reader *r)
 
     if (r->n_files)
         read_on(r, r->files[0], &none, true, &ignored);
-    newer = open_newer(r);
-    if (newer) {
+    while ((newer = open_newer(r))) {
         if (r->n_files) {
             /* what came between the last read and the rotation */
             read_on(r, r->files[0], &none, true, &ignored);
