@@ -1,10 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # A host whose cgroup controllers are split between v1 and v2: crun cannot work, so runc is taken, with one log line once.
-# The runner calls this case before it gives those controllers v1 mounts for the others.
+# A host that was cured of it is made so again: v1 mounts without groups are taken away, and what they held goes back to v2.
 . "$(dirname "$0")/../lib/common.sh"
 need runc crun
-[ -n "$(tr -d '[:space:]' </sys/fs/cgroup/unified/cgroup.controllers 2>/dev/null)" ] || skip "no controllers are left on a v2 mount beside v1"
+unified=/sys/fs/cgroup/unified
+[ -f $unified/cgroup.controllers ] || skip "no v2 mount beside v1"
+split() { [ -n "$(tr -d '[:space:]' <$unified/cgroup.controllers)" ]; }
+if ! split; then
+    for c in hugetlb pids perf_event; do
+        find "/sys/fs/cgroup/$c/" -depth -mindepth 1 -type d -exec rmdir {} + 2>/dev/null || true # what no process lives in
+        mountpoint -q "/sys/fs/cgroup/$c" && [ -z "$(find "/sys/fs/cgroup/$c" -mindepth 1 -type d -print -quit)" ] || continue
+        umount "/sys/fs/cgroup/$c" && break
+    done
+    wait_for 10 split || skip "no v1 controller can be given back to the v2 mount"
+fi
 demo_layout
 ross load -q --input "$WORK/demo" >/dev/null
 [ "$(ross run --rm demo echo one 2>"$WORK/err")" = one ] || fail "run: $(cat "$WORK/err")"

@@ -64,7 +64,7 @@ c task exec -d --exec-id bg box sleep 900
 c task ps box >"$WORK/ps"
 grep -q bg "$WORK/ps" || fail "ps does not name the exec: $(cat "$WORK/ps")"
 c task kill --exec-id bg -s SIGKILL box
-script -qec "timeout 60 $CD_BIN/ctr -a $CD_ADDRESS -n $NS task exec -t --exec-id tty box tty" /dev/null </dev/null >"$WORK/tty"
+script -qec "exec timeout --foreground 60 $CD_BIN/ctr -a $CD_ADDRESS -n $NS task exec -t --exec-id tty box tty" /dev/null </dev/null >"$WORK/tty"
 grep -q /dev/pts/0 "$WORK/tty" || fail "exec with a terminal: $(cat "$WORK/tty")"
 
 echo "- pause, resume, metrics, update of state"
