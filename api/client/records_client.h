@@ -28,8 +28,7 @@ int images_client_delete(struct rpc_channel *ch, const struct call_ctx *ctx, con
 int containers_client_get(struct rpc_channel *ch, const struct call_ctx *ctx, const char *id,
                           struct container *ret, struct err *err);
 int containers_client_list(struct rpc_channel *ch, const struct call_ctx *ctx,
-                           const struct strv *filters, container_fn fn, void *arg,
-                           struct err *err);
+                           const struct strv *filters, container_fn fn, void *arg, struct err *err);
 int containers_client_create(struct rpc_channel *ch, const struct call_ctx *ctx,
                              const struct container *c, struct container *ret, struct err *err);
 int containers_client_update(struct rpc_channel *ch, const struct call_ctx *ctx,

@@ -27,7 +27,7 @@ void content_info_done(struct content_info *i);
 
 struct ingest_status {
     char *ref;
-    int64_t offset, total; /* total 0 = unknown */
+    int64_t offset, total;  /* total 0 = unknown */
     struct digest expected; /* may be unset */
     struct digest digest;   /* of the bytes so far; only from a writer's status */
     int64_t started_ns, updated_ns;
@@ -62,9 +62,8 @@ struct content_ops {
                        struct content_reader **ret, struct err *err);
     int (*status)(struct content *c, const struct call_ctx *ctx, const char *ref,
                   struct ingest_status *ret, struct err *err);
-    int (*list_statuses)(struct content *c, const struct call_ctx *ctx,
-                         const struct strv *filters, ingest_status_fn fn, void *arg,
-                         struct err *err);
+    int (*list_statuses)(struct content *c, const struct call_ctx *ctx, const struct strv *filters,
+                         ingest_status_fn fn, void *arg, struct err *err);
     int (*abort)(struct content *c, const struct call_ctx *ctx, const char *ref, struct err *err);
     int (*writer_open)(struct content *c, const struct call_ctx *ctx,
                        const struct content_writer_open *open, struct content_writer **ret,

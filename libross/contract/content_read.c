@@ -18,8 +18,8 @@ content_read_blob(struct content *c, const struct call_ctx *ctx, const struct oc
         return r;
     digest_format(&desc->digest, shown);
     if (reader->size_bytes != desc->size_bytes)
-        return err_set(err, CODE_DATA_LOSS, "blob %s has %lld bytes, its descriptor says %lld", shown,
-                       (long long) reader->size_bytes, (long long) desc->size_bytes);
+        return err_set(err, CODE_DATA_LOSS, "blob %s has %lld bytes, its descriptor says %lld",
+                       shown, (long long) reader->size_bytes, (long long) desc->size_bytes);
     n = (size_t) reader->size_bytes;
     r = buf_reserve(ret, n, err);
     if (r < 0)
@@ -29,7 +29,8 @@ content_read_blob(struct content *c, const struct call_ctx *ctx, const struct oc
         if (done < 0)
             return err_wrap(err, (int) done, "read blob %s", shown);
         if (done == 0)
-            return err_set(err, CODE_DATA_LOSS, "blob %s ends after %zu of %zu bytes", shown, at, n);
+            return err_set(err, CODE_DATA_LOSS, "blob %s ends after %zu of %zu bytes", shown, at,
+                           n);
     }
     digest_compute(desc->digest.alg, ret->data + ret->len, n, &got);
     if (!digest_equal(&got, &desc->digest))

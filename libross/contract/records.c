@@ -18,7 +18,7 @@ struct any_value
 any_value_clone(const struct any_value *a)
 {
     if (!a->type_url)
-        return (struct any_value) {0};
+        return (struct any_value){0};
     return any_value_make(a->type_url, a->value, a->n);
 }
 
@@ -27,7 +27,7 @@ any_value_done(struct any_value *a)
 {
     free(a->type_url);
     free(a->value);
-    *a = (struct any_value) {0};
+    *a = (struct any_value){0};
 }
 
 void
@@ -36,7 +36,7 @@ image_done(struct image *i)
     free(i->name);
     oci_desc_done(&i->target);
     labels_done(&i->labels);
-    *i = (struct image) {0};
+    *i = (struct image){0};
 }
 
 void
@@ -56,7 +56,7 @@ container_done(struct container *c)
         any_value_done(&c->extensions[i].value);
     }
     free(c->extensions);
-    *c = (struct container) {0};
+    *c = (struct container){0};
 }
 
 void
@@ -64,7 +64,7 @@ lease_done(struct lease *l)
 {
     free(l->id);
     labels_done(&l->labels);
-    *l = (struct lease) {0};
+    *l = (struct lease){0};
 }
 
 void
@@ -72,7 +72,7 @@ lease_resource_done(struct lease_resource *r)
 {
     free(r->id);
     free(r->type);
-    *r = (struct lease_resource) {0};
+    *r = (struct lease_resource){0};
 }
 
 void
@@ -80,5 +80,5 @@ namespace__done(struct namespace_ *n)
 {
     free(n->name);
     labels_done(&n->labels);
-    *n = (struct namespace_) {0};
+    *n = (struct namespace_){0};
 }

@@ -32,10 +32,10 @@ struct container_extension {
 
 struct container {
     char *id;
-    char *image;        /* "" when none */
+    char *image; /* "" when none */
     char *runtime_name;
     struct any_value runtime_options;
-    struct any_value spec; /* JSON of the OCI runtime spec */
+    struct any_value spec;            /* JSON of the OCI runtime spec */
     char *snapshotter, *snapshot_key; /* "" when none */
     char *sandbox;                    /* "" when none */
     struct labels labels;

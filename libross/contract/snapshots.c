@@ -8,5 +8,5 @@ snapshot_info_done(struct snapshot_info *i)
     free(i->name);
     free(i->parent);
     labels_done(&i->labels);
-    *i = (struct snapshot_info) {0};
+    *i = (struct snapshot_info){0};
 }

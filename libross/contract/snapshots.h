@@ -100,9 +100,8 @@ snapshots_prepare(struct snapshots *s, const struct call_ctx *ctx, enum snapshot
 }
 
 static inline int
-snapshots_commit(struct snapshots *s, const struct call_ctx *ctx, const char *name,
-                 const char *key, const char *parent, const struct labels *labels,
-                 struct err *err)
+snapshots_commit(struct snapshots *s, const struct call_ctx *ctx, const char *name, const char *key,
+                 const char *parent, const struct labels *labels, struct err *err)
 {
     return s->ops->commit(s, ctx, name, key, parent, labels, err);
 }
