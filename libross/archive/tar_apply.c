@@ -665,7 +665,7 @@ apply_named(struct apply *a, const struct tar_entry *e, struct err *err)
     r = tar_root_dir(a->root, a->name.parent, true, &a->parent, err);
     if (r < 0)
         return r;
-    switch (whiteout_parse(a->name.base, &target)) {
+    switch (a->options->plain_names ? WHITEOUT_NONE : whiteout_parse(a->name.base, &target)) {
     case WHITEOUT_NAME:
         return apply_whiteout(a, e, target, err);
     case WHITEOUT_OPAQUE:

@@ -22,6 +22,8 @@ struct tar_apply_options {
     bool userxattr;
     /* Inside a user namespace: devices are skipped, as containerd does. */
     bool in_userns;
+    /* Not a layer: a name that begins with ".wh." is a name like any other. */
+    bool plain_names;
     /* Everything written is on disk when tar_apply returns 0 (files, directories, the root), without syncfs. */
     bool durable;
     /*

@@ -45,6 +45,7 @@ struct diff {
     size_t n_inodes, inodes_cap;
     char **dirs; /* paths of the directories that are in the layer; open addressing */
     size_t n_dirs, dirs_cap;
+    char *moved_name, *moved_link; /* of the entry at hand, below the prefix */
 };
 
 /* ---- tables ---- */
@@ -142,13 +143,32 @@ put(struct diff *d, const void *p, size_t n, struct err *err)
     return compress_write(d->out, p, n, err);
 }
 
+/* The entry below the prefix; *moved and its strings are good until the next call. */
+static const struct tar_entry *
+prefixed(struct diff *d, const struct tar_entry *e, struct tar_entry *moved)
+{
+    const char *prefix = d->options->prefix;
+
+    *moved = *e;
+    free(d->moved_name);
+    d->moved_name = *e->name ? xasprintf("%s/%s", prefix, e->name) : xasprintf("%s/", prefix);
+    moved->name = d->moved_name;
+    if (e->type != TAR_LINK)
+        return moved;
+    free(d->moved_link);
+    d->moved_link = xasprintf("%s/%s", prefix, e->link);
+    moved->link = d->moved_link;
+    return moved;
+}
+
 static int
 put_header(struct diff *d, const struct tar_entry *e, struct err *err)
 {
+    struct tar_entry moved;
     int r;
 
     buf_clear(&d->header);
-    r = tar_write_header(&d->header, e, err);
+    r = tar_write_header(&d->header, d->options->prefix ? prefixed(d, e, &moved) : e, err);
     if (r == 0)
         r = put(d, d->header.data, d->header.len, err);
     d->entries += r == 0;
@@ -165,16 +185,33 @@ put_padding(struct diff *d, uint64_t size, struct err *err)
     return r < 0 || !d->header.len ? r : put(d, d->header.data, d->header.len, err);
 }
 
+/* Whoever lives in the tree may have put a device there since we looked, and opening one can do things. */
+static int
+open_file(int dir_fd, const char *name, int *ret_fd, struct err *err)
+{
+    auto_close int path_fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    char via[PATH_FD_MAX];
+    struct stat st;
+
+    if (path_fd < 0 || fstat(path_fd, &st) < 0)
+        return err_sys(err, errno, "open the file");
+    if (!S_ISREG(st.st_mode))
+        return err_set(err, CODE_ABORTED, "the file became something else while it was read");
+    *ret_fd = open(path_of_fd(path_fd, via), O_RDONLY | O_CLOEXEC);
+    return *ret_fd < 0 ? err_sys(err, errno, "open the file") : 0;
+}
+
 static int
 put_content(struct diff *d, int dir_fd, const char *name, uint64_t size, struct err *err)
 {
-    auto_close int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    auto_close int fd = -1;
     uint64_t left = size;
     ssize_t n;
     int r;
 
-    if (fd < 0)
-        return err_sys(err, errno, "open the file");
+    r = open_file(dir_fd, name, &fd, err);
+    if (r < 0)
+        return r;
     while (left) {
         n = fd_read_full(fd, d->piece, left < PIECE_BYTES ? (size_t) left : PIECE_BYTES);
         if (n < 0)
@@ -263,6 +300,11 @@ describe(const struct diff *d, const char *path, int dir_fd, const char *name,
     n = lgetxattr(via, "security.capability", ret->value, sizeof ret->value);
     if (n < 0 && errno != ENODATA && errno != EOPNOTSUPP)
         return err_sys(err, errno, "read security.capability");
+    if (d->options->root_owned) {
+        ret->entry.mode &= ~(S_ISUID | S_ISGID);
+        ret->entry.uid = ret->entry.gid = 0;
+        n = 0;
+    }
     if (n > 0) {
         ret->capability = (struct tar_xattr){
             .name = "security.capability", .value = ret->value, .size = (size_t) n};
@@ -415,6 +457,27 @@ diff_done(struct diff *d)
     for (size_t i = 0; i < d->dirs_cap; i++)
         free(d->dirs[i]);
     free(d->dirs);
+    free(d->moved_name);
+    free(d->moved_link);
+}
+
+/* The root as an entry, for trees with a prefix. */
+static int
+put_root(struct diff *d, struct err *err)
+{
+    struct described *x = xcalloc(1, sizeof *x);
+    struct stat st;
+    int r;
+
+    r = fstat(d->upper_fd, &st) < 0 ? err_sys(err, errno, "stat the root")
+                                    : describe(d, "", d->upper_fd, ".", &st, x, err);
+    if (r == 0) {
+        x->entry.name = "";
+        r = put_header(d, &x->entry, err);
+    }
+    free(x->name);
+    free(x);
+    return r;
 }
 
 int
@@ -434,7 +497,9 @@ tar_diff(int lower_fd, int upper_fd, const struct tar_diff_options *options, com
     int r;
 
     d.out = compress_new(d.options->compression, sink, sink_arg);
-    r = tree_diff(lower_fd, upper_fd, d.options->upper_is_overlay, on_change, &d, err);
+    r = d.options->prefix ? put_root(&d, err) : 0;
+    if (r == 0)
+        r = tree_diff(lower_fd, upper_fd, d.options->upper_is_overlay, on_change, &d, err);
     buf_clear(&d.header);
     if (r == 0)
         r = tar_write_end(&d.header, err);

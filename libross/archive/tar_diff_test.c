@@ -447,6 +447,43 @@ the_sink_error_ends_it(void **state)
     test_tmpdir_remove(tmp);
 }
 
+static void
+copies_a_tree_under_a_prefix(void **state)
+{
+    static const struct tar_build_entry tree[] = {
+        {.name = "a", .content = "1", .mode = 04755},
+        {.name = "b", .type = '1', .link = "a", .mode = 04755},
+        {.name = "d/.wh.c", .content = "2"},
+        {0}};
+    const struct tar_diff_options options = {.prefix = "p", .root_owned = true};
+    const struct tar_apply_options plain = {.plain_names = true};
+    char *tmp = test_tmpdir();
+    auto_close int upper = open_dir(tmp, "upper"), out = open_dir(tmp, "out"), fd = -1;
+    AUTO(buf) tar = BUF_INIT(1 << 20);
+    AUTO(buf) shown = BUF_INIT(1 << 20);
+    struct tar_apply_result result;
+    struct bytes_source src;
+    struct err err = {0};
+
+    (void) state;
+    make_tree(upper, tree);
+    assert_ok(path_mkdirs_at(upper, "d", 0755, &err), &err);
+    fd = openat(upper, "d/.wh.c", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    assert_true(fd >= 0);
+    diff(-1, upper, &options, &tar);
+    show_layer(&tar, &shown);
+    assert_string_equal(shown.data, "5 755 p/\n"
+                                    "0 755 p/a \"1\"\n"
+                                    "1 755 p/b -> p/a\n"
+                                    "5 755 p/d/\n"
+                                    "0 644 p/d/.wh.c\n");
+    src = (struct bytes_source){.p = tar.data, .n = tar.len};
+    AUTO_PTR(decompress) d = decompress_new(bytes_read, &src, NULL);
+    assert_ok(tar_apply(out, d, &plain, &result, &err), &err);
+    assert_int_equal(faccessat(out, "p/d/.wh.c", F_OK, 0), 0);
+    test_tmpdir_remove(tmp);
+}
+
 int
 main(void)
 {
@@ -457,6 +494,7 @@ main(void)
         cmocka_unit_test(an_overlay_upper_says_the_same_as_the_merged_tree),
         cmocka_unit_test(refuses_redirects),
         cmocka_unit_test(the_sink_error_ends_it),
+        cmocka_unit_test(copies_a_tree_under_a_prefix),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
