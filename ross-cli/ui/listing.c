@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "libross/base/clock.h"
+#include "template.h"
 
 char *
 size_format(int64_t bytes)
@@ -121,43 +122,6 @@ print_table(FILE *to, const struct listing_column *columns, size_t n, const stru
     return r;
 }
 
-/* One line by a template: {{.key}} is replaced, everything else stands for itself. */
-static int
-print_template(FILE *to, const char *format, const struct json *row, struct err *err)
-{
-    const char *open, *close, *p = format;
-    auto_free char *key = NULL;
-    int64_t number;
-
-    while ((open = strstr(p, "{{"))) {
-        const struct json *value;
-        const char *from = open + 2;
-
-        (void) fwrite(p, 1, (size_t) (open - p), to);
-        close = strstr(from, "}}");
-        if (!close)
-            return err_set(err, CODE_INVALID_ARGUMENT, "'%s' lacks the closing }}", format);
-        from += strspn(from, " .");
-        free(key);
-        key = xstrndup(from, strcspn(from, " }"));
-        value = json_find(row, key);
-        if (!value)
-            return err_set(err, CODE_INVALID_ARGUMENT,
-                           "this list has no field '%s'; --format json shows the fields", key);
-        if (json_str(value))
-            fputs(json_str(value), to);
-        else if (json_int(value, &number))
-            fprintf(to, "%" PRId64, number);
-        else {
-            auto_free char *text = json_dump(value, NULL);
-            fputs(text, to);
-        }
-        p = close + 2;
-    }
-    fprintf(to, "%s\n", p);
-    return 0;
-}
-
 int
 listing_print(FILE *to, const struct listing_column *columns, size_t n, const struct json *rows,
               const char *format, struct err *err)
@@ -183,9 +147,10 @@ listing_print(FILE *to, const struct listing_column *columns, size_t n, const st
                        "unknown format '%s', use table, json, jsonl or a text with {{.field}}",
                        format);
     for (size_t i = 0; i < json_len(rows); i++) {
-        r = print_template(to, format, json_at(rows, i), err);
+        r = template_print(to, format, json_at(rows, i), err);
         if (r < 0)
             return r;
+        fputs("\n", to);
     }
     return 0;
 }
