@@ -19,9 +19,9 @@ struct tar_diff_options {
     bool has_source_epoch; /* no time is later than this; whiteouts have it */
     int64_t source_epoch_sec;
     /*
-     * For trees that are copied, not layered. prefix: every name begins with it, and the root of the tree is an entry of
-     * its own under that name. root_owned: everything belongs to root and has no setuid, setgid or capabilities, because
-     * who could make them there is not root here.
+     * For trees that are copied, not layered. prefix: every name begins with it, and the root of the tree is an
+     * entry of its own under that name. root_owned: everything belongs to root and has no setuid, setgid or
+     * capabilities, because who could make them there is not root here.
      */
     const char *prefix;
     bool root_owned;
