@@ -477,16 +477,18 @@ static void
 an_image_file_is_mounted_through_a_loop_device(void **state)
 {
     SKIP_WITHOUT_MOUNTS();
-    auto_free char *mkfs = proc_find_program("mkfs.ext4"), *image = path_join(*state, "image");
-    auto_free char *to = test_dir(*state, "to");
+    auto_free char *mkfs = proc_find_program("mkfs.ext4"), *image = NULL, *to = NULL;
     struct proc_spawn spec = PROC_SPAWN_INIT;
     struct err err = {0};
     int fd, status = -1;
 
     if (!mkfs || access("/dev/loop-control", F_OK) < 0) {
         print_message("no mkfs.ext4 or no loop devices\n");
+        free(TAKE(mkfs)); /* skip() does not return */
         skip();
     }
+    image = path_join(*state, "image");
+    to = test_dir(*state, "to");
     fd = open(image, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
     assert_int_equal(ftruncate(fd, 4 << 20), 0);
     (void) close(fd);
