@@ -491,11 +491,11 @@ on_spec(struct reader *r, const char *key, void *arg)
     return skip_value(r);
 }
 
-int
-spec_read(const void *p, size_t n, struct spec_read *ret, struct err *err)
+/* One object that is the whole document. */
+static int
+read_document(const void *p, size_t n, member_fn fn, void *arg, struct err *err)
 {
     struct reader r = {.p = n ? p : "", .err = err};
-    AUTO(spec_read) s = {0};
     int e;
 
     if (n > SPEC_SIZE_MAX)
@@ -504,13 +504,69 @@ spec_read(const void *p, size_t n, struct spec_read *ret, struct err *err)
     r.end = r.p + n;
     if (look(&r) != '{')
         return bad(&r, "no JSON object");
-    e = read_object(&r, on_spec, &s);
+    e = read_object(&r, fn, arg);
     if (e < 0)
         return e;
-    if (look(&r) || r.p < r.end)
-        return bad(&r, "something follows the object");
-    *ret = TAKE_STRUCT(s);
-    return 0;
+    return look(&r) || r.p < r.end ? bad(&r, "something follows the object") : 0;
+}
+
+int
+spec_read(const void *p, size_t n, struct spec_read *ret, struct err *err)
+{
+    AUTO(spec_read) s = {0};
+    int e = read_document(p, n, on_spec, &s, err);
+
+    if (e == 0)
+        *ret = TAKE_STRUCT(s);
+    return e;
+}
+
+/* Where the members of a process begin, and its "terminal" stands. */
+struct terminal_place {
+    const char *value, *value_end; /* NULL: there is none */
+    bool any;                      /* there are members */
+};
+
+static int
+on_terminal_place(struct reader *r, const char *key, void *arg)
+{
+    struct terminal_place *t = arg;
+    bool twice = t->value;
+    int e;
+
+    t->any = true;
+    if (strcmp(key, "terminal") != 0)
+        return skip_value(r);
+    if (twice)
+        return bad(r, "terminal is there twice");
+    skip_space(r);
+    t->value = r->p;
+    e = skip_value(r);
+    t->value_end = r->p;
+    return e;
+}
+
+int
+spec_process_set_terminal(const void *p, size_t n, bool terminal, struct buf *ret, struct err *err)
+{
+    struct terminal_place t = {0};
+    const char *word = terminal ? "true" : "false", *text = p;
+    int e = read_document(p, n, on_terminal_place, &t, err);
+
+    if (e < 0)
+        return e;
+    if (!t.value) {
+        text = memchr(text, '{', n);
+        e = buf_printf(ret, err, "{\"terminal\":%s%s", word, t.any ? "," : "");
+        t.value_end = text + 1;
+    } else {
+        e = buf_append(ret, text, (size_t) (t.value - text), err);
+        if (e == 0)
+            e = buf_append_str(ret, word, err);
+    }
+    if (e < 0)
+        return e;
+    return buf_append(ret, t.value_end, n - (size_t) (t.value_end - (const char *) p), err);
 }
 
 void

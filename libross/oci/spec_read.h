@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "libross/base/buf.h"
 #include "libross/base/err.h"
 #include "libross/base/labels.h"
 
@@ -37,3 +38,10 @@ struct spec_read {
 /* InvalidArgument: larger than SPEC_SIZE_MAX, deeper than SPEC_DEPTH_MAX, no JSON object, a field of a wrong type. */
 int spec_read(const void *p, size_t n, struct spec_read *ret, struct err *err);
 void spec_read_done(struct spec_read *s);
+
+/*
+ * The document of one process (as in "process" of a spec) into `ret`, with "terminal" as given and all else as it is
+ * written, numbers of any size included. InvalidArgument as above, or when "terminal" is there twice.
+ */
+int spec_process_set_terminal(const void *p, size_t n, bool terminal, struct buf *ret,
+                              struct err *err);

@@ -161,10 +161,46 @@ malformed_specs_are_invalid(void **state)
     assert_null(s.gid_maps);
 }
 
+static void
+terminal_of_a_process_is_set_and_nothing_else_changes(void **state)
+{
+    static const struct {
+        const char *from, *to;
+        bool terminal;
+    } rows[] = {
+        {"{\"terminal\": true, \"x\":18446744073709551615}",
+         "{\"terminal\": false, \"x\":18446744073709551615}", false},
+        {"{\"x\":{\"terminal\":true},\"terminal\":null}",
+         "{\"x\":{\"terminal\":true},\"terminal\":true}", true},
+        {" { }", "{\"terminal\":true }", true},
+        {"{\"args\":[\"a\"]}\n", "{\"terminal\":false,\"args\":[\"a\"]}\n", false},
+    };
+    static const char *const refused[] = {"", "[]", "{", "{}x", "{\"terminal\":1,\"terminal\":2}"};
+
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        AUTO(buf) out = BUF_INIT(1000);
+        struct err err = {0};
+
+        assert_ok(spec_process_set_terminal(rows[i].from, strlen(rows[i].from), rows[i].terminal,
+                                            &out, &err),
+                  &err);
+        assert_string_equal(out.data, rows[i].to);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+        AUTO(buf) out = BUF_INIT(1000);
+        struct err err = {0};
+
+        assert_code(spec_process_set_terminal(refused[i], strlen(refused[i]), true, &out, &err),
+                    CODE_INVALID_ARGUMENT, &err);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(terminal_of_a_process_is_set_and_nothing_else_changes),
         cmocka_unit_test(reads_its_fields_and_skips_the_rest),
         cmocka_unit_test(absent_fields_are_empty),
         cmocka_unit_test(reads_what_spec_build_makes),
