@@ -11,7 +11,7 @@
 #include "libross/base/fd.h"
 #include "libross/base/parse.h"
 #include "libross/base/path.h"
-#include "libross/json/json.h"
+#include "libross/oci/spec_read.h"
 
 void
 bundle_spec_done(struct bundle_spec *s)
@@ -22,35 +22,18 @@ bundle_spec_done(struct bundle_spec *s)
 }
 
 static const char *
-group_of(const struct json *root)
+group_of(const struct labels *annotations)
 {
     static const char *const keys[] = {"io.containerd.runc.v2.group",
                                        "io.kubernetes.cri.sandbox-id"};
-    const struct json *annotations = json_find(root, "annotations");
 
     for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
-        const char *v = json_str(json_find(annotations, keys[i]));
+        const char *v = labels_find(annotations, keys[i]);
 
         if (v && v[0])
             return v;
     }
     return NULL;
-}
-
-static bool
-has_own_pidns(const struct json *linux_part)
-{
-    const struct json *list = json_find(linux_part, "namespaces");
-
-    for (size_t i = 0; i < json_len(list); i++) {
-        const struct json *item = json_at(list, i);
-        const char *type = json_str(json_find(item, "type"));
-        const char *path = json_str(json_find(item, "path"));
-
-        if (type && strcmp(type, "pid") == 0)
-            return !path || !path[0];
-    }
-    return false;
 }
 
 static bool
@@ -65,22 +48,18 @@ int
 bundle_spec_parse(const char *bundle, const void *text, size_t n, struct bundle_spec *ret,
                   struct err *err)
 {
-    AUTO_PTR(json) root = NULL;
-    const struct json *linux_part;
+    AUTO(spec_read) spec = {0};
     const char *group, *rootfs;
-    int r = json_parse(text, n, &root, err);
+    int r = spec_read(text, n, &spec, err);
 
     if (r < 0)
         return err_wrap(err, r, "%s/config.json", bundle);
-    linux_part = json_find(root, "linux");
-    group = group_of(root);
-    rootfs = json_str(json_find(json_find(root, "root"), "path"));
-    if (!rootfs || !rootfs[0])
-        rootfs = "rootfs";
+    group = group_of(&spec.annotations);
+    rootfs = spec.root_path && spec.root_path[0] ? spec.root_path : "rootfs";
     *ret = (struct bundle_spec){
         .group = group ? xstrdup(group) : NULL,
-        .own_pidns = has_own_pidns(linux_part),
-        .systemd = is_systemd_path(json_str(json_find(linux_part, "cgroupsPath"))),
+        .own_pidns = spec.own_pid_namespace,
+        .systemd = is_systemd_path(spec.cgroups_path),
         .rootfs = rootfs[0] == '/' ? xstrdup(rootfs) : path_join(bundle, rootfs),
     };
     return 0;

@@ -28,6 +28,9 @@ spec_tells_group_pidns_and_systemd(void **state)
         {"{\"annotations\":{\"io.kubernetes.cri.sandbox-id\":\"pod\","
          "\"io.containerd.runc.v2.group\":\"first\"}}",
          "first", "/b/rootfs", false, false},
+        {"{\"process\":{\"rlimits\":[{\"type\":\"RLIMIT_CORE\",\"hard\":18446744073709551615,"
+         "\"soft\":18446744073709551615}]},\"linux\":{\"cgroupsPath\":\"system.slice:a:b\"}}",
+         NULL, "/b/rootfs", false, true},
     };
 
     (void) state;

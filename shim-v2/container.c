@@ -2,6 +2,7 @@
 /* The table of containers, and making one. */
 #include "container.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -39,6 +40,25 @@ container_process(struct container *c, const char *exec_id)
         if (strcmp(p->id, exec_id) == 0)
             return p;
     return NULL;
+}
+
+static bool
+process_drained(const struct process *p)
+{
+    return !p->exit_seen || !p->io || stdio_drained(p->io);
+}
+
+bool
+containers_drained(const struct shim *shim)
+{
+    for (const struct container *c = shim->containers; c; c = c->next) {
+        if (!process_drained(&c->init))
+            return false;
+        for (const struct process *p = c->execs; p; p = p->next)
+            if (!process_drained(p))
+                return false;
+    }
+    return true;
 }
 
 void
@@ -362,8 +382,10 @@ int
 container_exec(struct container *c, const struct container_exec *req, struct err *err)
 {
     struct process *p;
-    int r = shim_id_validate("exec id", req->exec_id, err);
+    int r;
 
+    assert(c);
+    r = shim_id_validate("exec id", req->exec_id, err);
     if (r < 0)
         return r;
     if (container_process(c, req->exec_id))

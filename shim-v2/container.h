@@ -88,6 +88,9 @@ struct container *container_find(struct shim *shim, const char *id);
 /* The container's own process for exec_id "". NULL when there is none. */
 struct process *container_process(struct container *c, const char *exec_id);
 
+/* Is all output of the processes that have ended delivered? */
+bool containers_drained(const struct shim *shim);
+
 struct container_create {
     const char *id, *bundle;
     struct mount_list rootfs;    /* taken */

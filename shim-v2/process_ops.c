@@ -13,7 +13,7 @@
 #include "libross/base/log.h"
 #include "libross/base/path.h"
 #include "libross/base/rmtree.h"
-#include "libross/json/json.h"
+#include "libross/oci/spec_read.h"
 #include "oom.h"
 #include "runc.h"
 
@@ -224,19 +224,12 @@ process_file_write(struct op *op, struct err *err)
 {
     struct process *p = op->p;
     const char *dir = getenv("XDG_RUNTIME_DIR");
-    AUTO_PTR(json) root = NULL;
-    auto_free char *text = NULL;
+    AUTO(buf) text = BUF_INIT(SPEC_SIZE_MAX);
     auto_close int fd = -1;
-    size_t n;
-    int r = json_parse(p->spec_json, strlen(p->spec_json), &root, err);
+    int r = spec_process_set_terminal(p->spec_json, strlen(p->spec_json), p->terminal, &text, err);
 
     if (r < 0)
         return err_wrap(err, r, "the process of exec %s", p->id);
-    if (!json_is_object(root))
-        return err_set(err, CODE_INVALID_ARGUMENT, "the process of exec %s is no JSON object",
-                       p->id);
-    json_set(root, "terminal", json_new_bool(p->terminal));
-    text = json_dump(root, &n);
     op->process_file = path_join(dir && dir[0] == '/' ? dir : "/tmp", "runc-processXXXXXX");
     fd = mkostemp(op->process_file, O_CLOEXEC);
     if (fd < 0) {
@@ -245,7 +238,7 @@ process_file_write(struct op *op, struct err *err)
         op->process_file = NULL;
         return r;
     }
-    if (fd_write_all(fd, text, n) < 0)
+    if (fd_write_all(fd, text.data, text.len) < 0)
         return err_sys(err, errno, "write %s", op->process_file);
     return 0;
 }

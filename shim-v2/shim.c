@@ -46,7 +46,8 @@ on_flush(void *arg)
     struct server *s = arg;
 
     s->flush = NULL;
-    if (ttrpc_server_flushed(s->ttrpc) || clock_mono_ns() >= s->leave_by_ns) {
+    if ((ttrpc_server_flushed(s->ttrpc) && containers_drained(&s->shim)) ||
+        clock_mono_ns() >= s->leave_by_ns) {
         loop_quit(s->shim.loop, 0);
         return;
     }

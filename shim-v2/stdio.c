@@ -11,8 +11,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <termios.h>
@@ -34,7 +37,9 @@ struct output {
     enum relay_kind kind;
     struct relay *relay;
     struct ross_log_stream *log;
-    int fifo; /* held beside the relay's: see output_end() */
+    int fifo; /* held beside the relay's: see output_fifo_end() */
+    int opened_fd;
+    struct loop_io *opened; /* tells that somebody opens the fifo */
 };
 
 struct stdio {
@@ -123,7 +128,7 @@ static int
 output_open_path(struct stdio *s, int i, const char *path, struct err *err)
 {
     struct output *o = &s->out[i];
-    bool fifo;
+    bool fifo = false;
     int r = name_open(i ? "stderr" : "stdout", path, O_RDWR | O_NONBLOCK, O_WRONLY | O_APPEND,
                       &fifo, &o->dst, err);
 
@@ -191,7 +196,7 @@ static int
 stdin_open(struct stdio *s, struct err *err)
 {
     int ends[2] = {-1, -1}, r;
-    bool fifo;
+    bool fifo = false;
 
     if (!s->spec.stdin_path[0] || is_binary(s))
         return 0;
@@ -322,7 +327,7 @@ stdio_new(const struct stdio_spec *spec, void (*ready)(void *arg, int r, const s
                         .in_hold = -1,
                         .master = -1};
     for (int i = 0; i < 2; i++)
-        s->out[i] = (struct output){.s = s, .src = -1, .dst = -1, .fifo = -1};
+        s->out[i] = (struct output){.s = s, .src = -1, .dst = -1, .fifo = -1, .opened_fd = -1};
     r = setup(s, err);
     if (r < 0) {
         stdio_free(s);
@@ -349,38 +354,78 @@ stdio_console_path(const struct stdio *s)
 /* ---- copying ---- */
 
 /*
- * A fifo that still holds bytes and has no reader but ourselves is kept: dropping the last reader would drop the bytes.
- * Otherwise closing tells the reader that this was all.
+ * The end of a fifo. A reader that is there gets what is left, and then the end, when our last descriptor goes. Without
+ * one, we keep a writer until a reader has come or the process is deleted: a fifo that nobody has open forgets its
+ * bytes, and one without a writer keeps who opens it waiting.
  */
-static bool
-fifo_unread(int fifo)
+static void output_fifo_end(struct output *o);
+
+static void
+on_fifo_opened(struct loop_io *io, uint32_t events, void *arg)
+{
+    struct output *o = arg;
+    char drain[sizeof(struct inotify_event) + NAME_MAX + 1];
+
+    (void) io;
+    (void) events;
+    while (read(o->opened_fd, drain, sizeof drain) > 0)
+        continue;
+    output_fifo_end(o);
+}
+
+/* On failure (too many watches) the reader that comes late gets its bytes, and the end with the deletion. */
+static void
+fifo_watch(struct output *o)
 {
     char name[PATH_FD_MAX];
-    int unread = 0, writer;
-    struct pollfd p;
-    bool alone;
 
-    if (ioctl(fifo, FIONREAD, &unread) < 0 || unread == 0)
-        return false;
-    writer = open(path_of_fd(fifo, name), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
-    if (writer < 0)
-        return false;
-    /* our read side goes for a moment; the writer keeps the fifo's content alive meanwhile */
-    if (dup3(writer, fifo, O_CLOEXEC) < 0) {
-        (void) fd_close(writer);
-        return false;
-    }
-    p = (struct pollfd){.fd = writer, .events = POLLOUT};
-    alone = poll(&p, 1, 0) > 0 && (p.revents & POLLERR);
-    if (alone) {
-        int again = open(path_of_fd(writer, name), O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    o->opened_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (o->opened_fd >= 0 &&
+        inotify_add_watch(o->opened_fd, path_of_fd(o->fifo, name), IN_OPEN) >= 0 &&
+        loop_io_add(o->s->spec.loop, o->opened_fd, EPOLLIN, on_fifo_opened, o, &o->opened, NULL) ==
+            0)
+        return;
+    o->opened_fd = fd_close(o->opened_fd);
+}
 
-        if (again >= 0)
-            (void) dup3(again, fifo, O_CLOEXEC);
-        (void) fd_close(again);
-    }
-    (void) fd_close(writer);
-    return alone;
+static void
+fifo_unwatch(struct output *o)
+{
+    loop_io_free(o->opened);
+    o->opened = NULL;
+    o->opened_fd = fd_close(o->opened_fd);
+}
+
+static bool
+fifo_has_reader(int writer)
+{
+    struct pollfd p = {.fd = writer, .events = POLLOUT};
+
+    return !(poll(&p, 1, 0) > 0 && (p.revents & POLLERR));
+}
+
+static void
+output_fifo_end(struct output *o)
+{
+    if (!o->opened && !fifo_has_reader(o->fifo))
+        fifo_watch(o);
+    if (!fifo_has_reader(o->fifo)) /* looked at again: it may have come before the watch */
+        return;
+    fifo_unwatch(o);
+    o->fifo = fd_close(o->fifo);
+}
+
+/* Our reading side goes; the writer holds the fifo's content meanwhile. */
+static void
+fifo_write_only(struct output *o)
+{
+    char name[PATH_FD_MAX];
+    int writer = open(path_of_fd(o->fifo, name), O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+    (void) fd_close(o->fifo);
+    o->fifo = writer; /* out of descriptors: the end now is better than none */
+    if (writer >= 0)
+        output_fifo_end(o);
 }
 
 static void
@@ -393,8 +438,8 @@ output_end(void *arg)
         ross_log_stream_end(o->log);
     relay_free(o->relay);
     o->relay = NULL;
-    if (o->fifo >= 0 && !fifo_unread(o->fifo))
-        o->fifo = fd_close(o->fifo);
+    if (o->fifo >= 0)
+        fifo_write_only(o);
     ended_one(s);
 }
 
@@ -579,6 +624,7 @@ stdio_free(struct stdio *s)
         relay_free(s->out[i].relay);
         (void) fd_close(s->out[i].src);
         (void) fd_close(s->out[i].dst);
+        fifo_unwatch(&s->out[i]);
         (void) fd_close(s->out[i].fifo);
     }
     relay_free(s->in);

@@ -2,8 +2,8 @@
 /*
  * A runtime for tests of the shim: understands runc's command line, makes plain processes instead of containers,
  * and misbehaves when FAKE_RUNTIME says so: "VERB:hang", "VERB:noise" (prints without end), "VERB:nopid" (says
- * nothing of its process), "VERB:fail". The process of a container sleeps; that of an exec ends at once with the
- * exit code in FAKE_EXEC_CODE.
+ * nothing of its process), "VERB:fail". The process of a container sleeps, that of an exec ends at once with the
+ * exit code in FAKE_EXEC_CODE; one with the arguments "bytes" N writes N bytes and ends.
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 struct command {
-    const char *root, *log, *verb, *pid_file, *id;
+    const char *root, *log, *verb, *pid_file, *process, *bundle, *id;
     int signo;
 };
 
@@ -44,6 +44,10 @@ parse(int argc, char **argv, struct command *c)
             c->log = value;
         else if (strcmp(argv[i], "--pid-file") == 0)
             c->pid_file = value;
+        else if (strcmp(argv[i], "--process") == 0)
+            c->process = value;
+        else if (strcmp(argv[i], "--bundle") == 0)
+            c->bundle = value;
         if (takes_value(argv[i]))
             i++;
         else if (argv[i][0] == '-')
@@ -80,16 +84,65 @@ number_write(const char *path, int n)
     (void) fclose(f);
 }
 
+/* How many bytes the document of a process asks for; -1: it does not. */
+static long
+bytes_wanted(const struct command *c)
+{
+    static const char word[] = "\"bytes\"";
+    char text[4096] = "", path[4096];
+    const char *at;
+    FILE *f;
+
+    (void) snprintf(path, sizeof path, "%s%s",
+                    c->process  ? c->process
+                    : c->bundle ? c->bundle
+                                : "",
+                    c->process ? "" : "/config.json");
+    f = fopen(path, "r");
+    if (f) {
+        (void) !fread(text, 1, sizeof text - 1, f);
+        (void) fclose(f);
+    }
+    at = strstr(text, word);
+    at = at ? strpbrk(at + sizeof word - 1, "0123456789") : NULL;
+    return at ? strtol(at, NULL, 10) : -1;
+}
+
+static void
+bytes_write(long n)
+{
+    static char bytes[65536];
+
+    while (n > 0) {
+        ssize_t w =
+            write(STDOUT_FILENO, bytes, n < (long) sizeof bytes ? (size_t) n : sizeof bytes);
+
+        if (w < 0)
+            _exit(1);
+        n -= w;
+    }
+}
+
+/* A container's process waits for `start`, which is SIGUSR1. */
 static int
-spawn(const struct command *c, bool stays)
+spawn(const struct command *c, bool container)
 {
     const char *code = getenv("FAKE_EXEC_CODE");
-    pid_t pid = fork();
+    long bytes = bytes_wanted(c); /* now: the file goes when we do */
+    sigset_t begin;
+    pid_t pid;
+    int signo;
 
+    sigemptyset(&begin);
+    sigaddset(&begin, SIGUSR1);
+    (void) sigprocmask(SIG_BLOCK, &begin, NULL);
+    pid = fork();
     if (pid == 0) {
-        if (stays)
-            for (;;)
-                (void) pause();
+        if (container)
+            (void) sigwait(&begin, &signo);
+        while (container && bytes < 0)
+            (void) pause();
+        bytes_write(bytes);
         _exit(code ? atoi(code) : 0);
     }
     number_write(c->pid_file, pid);
@@ -154,6 +207,8 @@ main(int argc, char **argv)
         number_write(state_path(&c), spawn(&c, true));
         return 0;
     }
+    if (strcmp(c.verb, "start") == 0)
+        return kill(pid_read(&c), SIGUSR1) < 0 ? fail(&c, "container not created") : 0;
     if (strcmp(c.verb, "exec") == 0) {
         (void) spawn(&c, false);
         return 0;
