@@ -97,11 +97,13 @@ assert_clean() {
 }
 
 cleanup() {
-    local status=$? pid m
+    local status=$? pid m running
     set +e
     # shims first: they are found by the address in their bundles
     for pid in $(ours); do [ "$pid" = $$ ] || [ "$pid" = $BASHPID ] || kill -TERM "$pid" 2>/dev/null; done
-    for pid in "${PIDS[@]}"; do kill -TERM "$pid" 2>/dev/null; done
+    # only what still runs: the number of one that has ended may be a stranger's by now
+    running=" $(jobs -pr | tr '\n' ' ')"
+    for pid in "${PIDS[@]}"; do case $running in *" $pid "*) kill -TERM "$pid" 2>/dev/null ;; esac; done
     for pid in "${PIDS[@]}"; do wait "$pid" 2>/dev/null; done
     wait_for 5 test -z "$(ours | grep -vx "$$")" || for pid in $(ours); do [ "$pid" = $$ ] || kill -KILL "$pid" 2>/dev/null; done
     for m in $(grep -o " $WORK[^ ]* " /proc/self/mountinfo | sort -r); do umount -l "$m" 2>/dev/null; done
