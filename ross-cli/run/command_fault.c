@@ -22,7 +22,9 @@ command_fault(const char *text)
         {"no such file or directory", STATUS_NOT_FOUND},
         {"permission denied", STATUS_CANNOT_EXECUTE},
         {"is a directory", STATUS_CANNOT_EXECUTE},
-        {"open executable", STATUS_CANNOT_EXECUTE}, /* crun, of a directory */
+        {"open executable", STATUS_CANNOT_EXECUTE},       /* crun 1.8, of a directory */
+        {"is not a regular file", STATUS_CANNOT_EXECUTE}, /* crun 1.21, of a directory */
+        {"but it is not executable", STATUS_CANNOT_EXECUTE},
         {"exec format error", STATUS_CANNOT_EXECUTE},
     };
 
