@@ -18,6 +18,7 @@ bundle_spec_done(struct bundle_spec *s)
 {
     free(s->group);
     free(s->rootfs);
+    free(s->cgroup);
     *s = (struct bundle_spec){0};
 }
 
@@ -49,17 +50,19 @@ bundle_spec_parse(const char *bundle, const void *text, size_t n, struct bundle_
                   struct err *err)
 {
     AUTO(spec_read) spec = {0};
-    const char *group, *rootfs;
+    const char *group, *rootfs, *cgroup;
     int r = spec_read(text, n, &spec, err);
 
     if (r < 0)
         return err_wrap(err, r, "%s/config.json", bundle);
     group = group_of(&spec.annotations);
     rootfs = spec.root_path && spec.root_path[0] ? spec.root_path : "rootfs";
+    cgroup = spec.cgroups_path;
     *ret = (struct bundle_spec){
         .group = group ? xstrdup(group) : NULL,
         .own_pidns = spec.own_pid_namespace,
-        .systemd = is_systemd_path(spec.cgroups_path),
+        .systemd = is_systemd_path(cgroup),
+        .cgroup = cgroup && cgroup[0] == '/' ? xstrdup(cgroup) : NULL,
         .rootfs = rootfs[0] == '/' ? xstrdup(rootfs) : path_join(bundle, rootfs),
     };
     return 0;

@@ -16,6 +16,7 @@ struct bundle_spec {
     bool own_pidns; /* a pid namespace of its own: its processes end with it */
     bool systemd;   /* the cgroups path is SLICE:PREFIX:NAME */
     char *rootfs;   /* root.path, absolute */
+    char *cgroup;   /* the cgroups path when it is absolute, else NULL */
 };
 void bundle_spec_done(struct bundle_spec *s);
 /* FailedPrecondition when the file is missing, InvalidArgument when malformed. */

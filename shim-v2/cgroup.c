@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "libross/base/fd.h"
 #include "libross/base/path.h"
@@ -211,6 +212,38 @@ cgroup_join(const char *path, int pid, struct err *err)
     }
     (void) closedir(d);
     return r;
+}
+
+/* -1: still in use. */
+static int
+remove_one(const char *hierarchy, const char *path)
+{
+    auto_free char *dir = path_join(hierarchy, path);
+
+    return rmdir(dir) < 0 && errno == EBUSY ? -1 : 0;
+}
+
+bool
+cgroup_remove(const char *path)
+{
+    struct dirent *e;
+    int r = 0;
+    DIR *d;
+
+    if (!path || strcmp(path, "/") == 0 || !path_is_sane(path))
+        return true;
+    if (cgroup_is_unified())
+        return remove_one(CGROUP_MOUNT, path) == 0;
+    d = opendir(CGROUP_MOUNT);
+    while (d && (e = readdir(d))) {
+        auto_free char *hierarchy = path_join(CGROUP_MOUNT, e->d_name);
+
+        if (e->d_name[0] != '.' && remove_one(hierarchy, path) < 0)
+            r = -1;
+    }
+    if (d)
+        (void) closedir(d);
+    return r == 0;
 }
 
 int

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bundle.h"
+#include "cgroup.h"
 #include "events.h"
 #include "libross/base/fd.h"
 #include "libross/base/log.h"
@@ -78,6 +79,7 @@ container_unref(struct container *c)
     free(c->id);
     free(c->bundle);
     free(c->rootfs);
+    free(c->cgroup_path);
     free(c->checkpoint);
     free(c->parent_checkpoint);
     free(c->cgroup);
@@ -154,6 +156,7 @@ on_doomed(void *arg, int r, const struct err *err, const char *out, size_t n)
     if (r < 0)
         log_warn("cannot delete after a failed create", KV_STR("container", d->k->c->id),
                  KV_ERR(err));
+    (void) cgroup_remove(d->k->c->cgroup_path);
     creation_undo(d->k, d->r, &d->err);
     free(d);
 }
@@ -313,6 +316,7 @@ creation_begin(struct creation *k, struct err *err)
         return r;
     c->own_pidns = spec.own_pidns;
     c->systemd = spec.systemd;
+    c->cgroup_path = TAKE(spec.cgroup);
     c->rootfs = path_join(c->bundle, "rootfs");
     r = bundle_write_options(c->bundle, &c->options, err);
     if (r == 0)

@@ -67,7 +67,8 @@ struct container {
     unsigned refs;
     char *id, *bundle;
     struct runc_options options;
-    char *rootfs; /* where the mounts are */
+    char *rootfs;      /* where the mounts are */
+    char *cgroup_path; /* as the spec has it, NULL unless absolute */
     bool mounted, systemd, own_pidns;
     bool creating; /* not yet visible to others */
     bool pausing;

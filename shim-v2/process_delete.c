@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cgroup.h"
 #include "container.h"
 #include "events.h"
 #include "libross/base/clock.h"
@@ -145,6 +146,7 @@ after_runtime(struct deletion *d)
         }
         c->mounted = false;
     }
+    (void) cgroup_remove(c->cgroup_path);
     if (p->child) { /* it never ran, and has been killed */
         (void) reaper_kill(p->child, SIGKILL);
         d->waiter.fn = on_killed_exit;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include "bundle.h"
+#include "cgroup.h"
 #include "google/protobuf/timestamp.pb-c.h"
 #include "libross/base/clock.h"
 #include "libross/base/fd.h"
@@ -24,6 +26,8 @@
 #include "task_record.h"
 
 #define RUNTIME_LIMIT_MS 4000 /* containerd gives us 5 s for everything */
+#define CGROUP_LIMIT_MS  500
+#define CGROUP_PAUSE_MS  5
 #define KILLED_STATUS    (128 + SIGKILL)
 
 /* The bundle is -bundle, else a neighbour of the directory that we were started in. */
@@ -56,10 +60,10 @@ runtime_knows(const struct runc_options *options, const struct shim_args *args)
 }
 
 static int
-runtime_delete(const struct shim_args *args, const char *bundle, struct err *err)
+runtime_delete(const struct shim_args *args, const char *bundle, const struct bundle_spec *spec,
+               struct err *err)
 {
     AUTO(runc_options) options = {0};
-    AUTO(bundle_spec) spec = {0};
     AUTO(buf) out = BUF_INIT(4096);
     struct runc_target t = {.options = &options, .ns = args->ns, .bundle = bundle, .id = args->id};
     struct proc_spawn spawn = PROC_SPAWN_INIT;
@@ -69,8 +73,7 @@ runtime_delete(const struct shim_args *args, const char *bundle, struct err *err
     bundle_read_options(bundle, &options);
     if (!runtime_knows(&options, args))
         return 0;
-    if (bundle_spec_read(bundle, &spec, NULL) == 0)
-        t.systemd = spec.systemd;
+    t.systemd = spec->systemd;
     argv = runc_args_delete(&t, true);
     spawn.argv = (const char *const *) argv.items;
     spawn.death_signal = SIGKILL;
@@ -80,6 +83,19 @@ runtime_delete(const struct shim_args *args, const char *bundle, struct err *err
         r = err_set(err, CODE_INTERNAL, "delete %s: exit status %d %s", args->id, status,
                     out.data ? out.data : "");
     return r;
+}
+
+/*
+ * A runtime that was killed with its shim while it made the container knows nothing of it, but has a process in
+ * the cgroup, which ends when it notices. Version 1 of cgroups does not tell when: it is asked again and again.
+ */
+static void
+cgroup_end(const char *path)
+{
+    int64_t until_ns = clock_mono_ns() + CGROUP_LIMIT_MS * NS_PER_MS;
+
+    while (!cgroup_remove(path) && clock_mono_ns() < until_ns)
+        (void) poll(NULL, 0, CGROUP_PAUSE_MS);
 }
 
 /* True when the record had it. */
@@ -122,6 +138,7 @@ shim_delete(const struct shim_args *args)
     auto_free char *bundle = bundle_find(args);
     auto_free char *rootfs = bundle ? path_join(bundle, "rootfs") : NULL;
     auto_free char *address = NULL;
+    AUTO(bundle_spec) spec = {0};
     struct task_exit_row row;
     struct err err = {0};
     bool recorded;
@@ -133,10 +150,12 @@ shim_delete(const struct shim_args *args)
     }
     recorded = exit_find(args, bundle, &row);
     /* complaints are only logged: containerd wants the answer, and tries the rest again at its next start */
-    if (runtime_delete(args, bundle, &err) < 0)
+    (void) bundle_spec_read(bundle, &spec, NULL);
+    if (runtime_delete(args, bundle, &spec, &err) < 0)
         (void) dprintf(STDERR_FILENO, "%s: %s\n", SHIM_SELF_NAME, err.msg);
     if (mount_detach_all(rootfs, &err) < 0)
         (void) dprintf(STDERR_FILENO, "%s: %s\n", SHIM_SELF_NAME, err.msg);
+    cgroup_end(spec.cgroup);
     address = bundle_read_address(bundle);
     if (address)
         shim_socket_remove_stale(address);
