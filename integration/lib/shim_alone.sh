@@ -12,12 +12,16 @@ need_runtime() {
 
 # Nothing of what shim_client.py makes is left.
 assert_alone() {
-    local left
+    local left hierarchy
     ! pgrep -f "containerd-shim-ross-v2.*$WORK" >/dev/null || fail "a shim is left: $(pgrep -fa "containerd-shim-ross-v2.*$WORK")"
     left=$(grep "$WORK" /proc/self/mountinfo || true)
     [ -z "$left" ] || fail "mounts are left: $left"
-    left=$(find /sys/fs/cgroup -path "*/shimtest-$$/*" -type d 2>/dev/null || true)
-    [ -z "$left" ] || fail "cgroups are left: $left"
-    find /sys/fs/cgroup -maxdepth 2 -name "shimtest-$$" -type d -exec rmdir {} + 2>/dev/null || true
+    for hierarchy in $(awk '$3 ~ /^cgroup/ { print $2 }' /proc/mounts); do
+        left=$(find "$hierarchy$SHIM_CGROUP" -mindepth 1 -type d 2>/dev/null || true)
+        [ -z "$left" ] || fail "cgroups are left: $left"
+        rmdir "$hierarchy$SHIM_CGROUP" 2>/dev/null || true
+    done
+    # crun writes into the tmpfs where a hierarchy is not mounted
+    rm -rf --one-file-system /sys/fs/cgroup/*"$SHIM_CGROUP"
 }
 export SHIM_CGROUP=/shimtest-$$
