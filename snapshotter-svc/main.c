@@ -42,8 +42,10 @@ static const struct option_row own_rows[] = {
     ROW("content-address", OPTION_STR, content_address, "SOCKET",
         "Read other blobs, and write new layers, through the content service behind this socket "
         "(default STATE/contentd.sock)."),
-    ROW("sync", OPTION_STR, sync, "full|none",
-        "Flush layers and rows before a commit is answered (full, the default), or never (none)."),
+    ROW("sync", OPTION_STR, sync, "full|commit|none",
+        "When what was changed is on the disk: full, when a call is answered (the default); commit, "
+        "commits when they are answered and the rest within a second; none, whenever the kernel "
+        "likes."),
     ROW("upperdir-label", OPTION_FLAG, upperdir_label, NULL,
         "Answer each snapshot's directory as its label " LABEL_UPPERDIR "."),
     ROW("mount-option", OPTION_STRV, mount_options, "OPTION",
@@ -59,47 +61,40 @@ usage_error(const struct err *err)
 }
 
 static int
-sync_from_word(const char *word, bool *ret_no_sync, struct err *err)
+sync_from_word(const char *word, enum snapshots_sync *ret, struct err *err)
 {
-    if (!word || strcmp(word, "full") == 0)
-        *ret_no_sync = false;
-    else if (strcmp(word, "none") == 0)
-        *ret_no_sync = true;
-    else
-        return err_set(err, CODE_INVALID_ARGUMENT, "--sync is 'full' or 'none', not '%.64s'", word);
-    return 0;
+    static const char *const words[] = {
+        [SNAPSHOTS_SYNC_FULL] = "full",
+        [SNAPSHOTS_SYNC_COMMIT] = "commit",
+        [SNAPSHOTS_SYNC_NONE] = "none",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++)
+        if (strcmp(word, words[i]) == 0) {
+            *ret = (enum snapshots_sync) i;
+            return 0;
+        }
+    return err_set(err, CODE_INVALID_ARGUMENT, "--sync is 'full', 'commit' or 'none', not '%.64s'",
+                   word);
 }
 
 /* Where blobs are read: the files when there are any, the service behind them. */
 static int
-open_places(const struct options *o, struct diff_settings *d, struct rpc_channel **ret_ch,
-            struct err *err)
+serve(const struct options *o, struct snapshots_local *local, struct err *err)
 {
     auto_free char *root =
         o->content_root ? xstrdup(o->content_root) : path_join(o->daemon.root, "content");
     auto_free char *address = places_contentd_address(o->content_address, o->daemon.state);
-    int r;
-
-    r = grpc_channel_open(address, ret_ch, err);
-    if (r < 0)
-        return r;
-    d->places.channel = *ret_ch;
-    d->places.content = content_client_new(*ret_ch);
-    d->places.content_root = TAKE(root); /* for the life of the process */
-    return 0;
-}
-
-static int
-serve(const struct options *o, struct snapshots_local *local, struct err *err)
-{
-    struct diff_settings diff = {.snapshots = local};
+    struct diff_settings diff = {.snapshots = local, .places.content_root = root};
     AUTO_PTR(rpc_channel) ch = NULL;
     struct rpc_service services[3];
     int r;
 
-    r = open_places(o, &diff, &ch, err);
+    r = grpc_channel_open(address, &ch, err);
     if (r < 0)
         return r;
+    diff.places.channel = ch;
+    diff.places.content = content_client_new(ch);
     services[0] = snapshots_service(snapshots_local_contract(local));
     services[1] = diff_service(&diff);
     services[2] = version_service();
@@ -134,7 +129,7 @@ run(const struct options *o, bool check, struct err *err)
     struct snapshots_local *local;
     int lock_fd, r;
 
-    r = sync_from_word(o->sync, &opt.no_sync, err);
+    r = o->sync ? sync_from_word(o->sync, &opt.sync, err) : 0;
     if (r == 0)
         r = daemon_lock(&o->daemon, &lock_fd, err); /* held for the life of the process */
     if (r < 0)

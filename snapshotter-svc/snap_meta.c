@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is known of every snapshot.
+ * What is known of every snapshot: the rules, over rows in a file and the same in memory.
  *
  * Writers take `write` from their checks to the change in memory, so what they checked stays true; in between the row
  * goes to the database, whose COMMIT appends to a log and waits for no disk. `lock` guards the memory and is held for
  * moments only: readers never wait for sqlite. Who must be durable calls snap_meta_sync() after it let go of
  * `write`, and the database makes one sync serve all who wait.
- *
- *   snapshots   one row each; `labels` is the packed form of snap_index.h; `parent` is an id, NULL = none; `flags`
- *               bit 0:
- *               whiteouts in overlay form without a parent
- *   state       ids_below: ids from here on have never been used; known_from: the first id that this database gave out;
- *               boot_id: the machine's, when last recovered
  */
 #include "snap_meta.h"
 
@@ -20,43 +14,23 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "libross/base/clock.h"
-#include "libross/base/fault.h"
 #include "libross/base/fd.h"
-#include "libross/db/db.h"
-#include "libross/db/db_stmt.h"
-#include "libross/db/db_txn.h"
 #include "snap_index.h"
+#include "snap_rows.h"
 
-#define IDS_RESERVED      64 /* ids set aside with one write; lost by a crash */
-#define FLAG_OVERLAY_FORM 1
-#define BOOT_ID_MAX       64
-
-static const char *const migrations[] = {
-    "CREATE TABLE snapshots ("
-    "  id INTEGER PRIMARY KEY,"
-    "  name TEXT NOT NULL UNIQUE,"
-    "  parent INTEGER,"
-    "  kind INTEGER NOT NULL,"
-    "  created_ns INTEGER NOT NULL,"
-    "  updated_ns INTEGER NOT NULL,"
-    "  size_bytes INTEGER NOT NULL DEFAULT 0,"
-    "  inodes INTEGER NOT NULL DEFAULT 0,"
-    "  flags INTEGER NOT NULL DEFAULT 0,"
-    "  labels BLOB);"
-    "CREATE TABLE state (name TEXT PRIMARY KEY, value) WITHOUT ROWID;",
-};
+#define IDS_RESERVED 64 /* ids set aside with one write; lost by a crash */
+#define BOOT_ID_MAX  64
 
 struct snap_meta {
-    struct db *db;
+    struct snap_rows *rows;
 
     pthread_mutex_t
         write; /* one writer at a time; taken before `lock` and before the database's own */
     uint64_t next_id, ids_below;
-    atomic_uint_fast64_t changed, synced; /* numbers of writes: made, known to be on disk */
 
     pthread_rwlock_t lock;
     struct snap_index index; /* changed by the holder of both locks, read by the holder of one */
@@ -75,83 +49,28 @@ snap_chain_done(struct snap_chain *c)
     *c = (struct snap_chain){0};
 }
 
-/* ---- writing ---- */
-
-/*
- * The row changes of one operation: `fill` runs statements inside a transaction; when it committed, the caller changes
- * the memory. The caller holds `write`.
- */
-typedef int (*write_fn)(struct db_txn *t, const void *arg, struct err *err);
-
-static int
-write_rows(struct snap_meta *m, const char *point, write_fn fill, const void *arg, struct err *err)
-{
-    AUTO(db_txn) t = {0};
-    int r, e = FAULT(point);
-
-    (void) point;
-    if (e)
-        return err_sys(err, e, "write to the snapshots' database");
-    r = db_txn_begin(m->db, DB_WRITE, &t, err);
-    if (r < 0)
-        return r;
-    r = fill(&t, arg, err);
-    if (r < 0)
-        return r;
-    r = db_txn_commit_lazy(&t, err);
-    if (r < 0)
-        return r;
-    (void) atomic_fetch_add(&m->changed, 1);
-    return 0;
-}
-
 int
 snap_meta_sync(struct snap_meta *m, struct err *err)
 {
-    uint64_t upto = atomic_load(&m->changed), before;
-    int r;
-
-    if (atomic_load(&m->synced) >= upto)
-        return 0;
-    r = db_sync(m->db, err);
-    if (r < 0)
-        return r;
-    before = atomic_load(&m->synced);
-    while (before < upto && !atomic_compare_exchange_weak(&m->synced, &before, upto))
-        ;
-    return 0;
+    return snap_rows_sync(m->rows, err);
 }
 
 bool
 snap_meta_is_synced(struct snap_meta *m)
 {
-    return atomic_load(&m->synced) >= atomic_load(&m->changed);
+    return snap_rows_is_synced(m->rows);
 }
 
-/* ---- state rows ---- */
-
-struct state_row {
-    const char *name, *text; /* text NULL: number */
-    int64_t number;
-};
-
-static int
-fill_state(struct db_txn *t, const void *arg, struct err *err)
+int
+snap_meta_verify(struct snap_meta *m, struct err *err)
 {
-    const struct state_row *s = arg;
-    static const char sql[] = "INSERT INTO state VALUES (?1, ?2)"
-                              " ON CONFLICT (name) DO UPDATE SET value = ?2";
-
-    if (s->text)
-        return db_run(t, err, sql, DB_TEXT(s->name), DB_TEXT(s->text));
-    return db_run(t, err, sql, DB_TEXT(s->name), DB_INT(s->number));
+    return snap_rows_verify(m->rows, err);
 }
 
 static int
 set_ids_below(struct snap_meta *m, uint64_t below, struct err *err)
 {
-    struct state_row s = {.name = "ids_below", .number = (int64_t) below};
-    int r = write_rows(m, "snap.meta.ids", fill_state, &s, err);
+    int r = snap_rows_set_ids_below(m->rows, below, err);
 
     if (r == 0)
         m->ids_below = below;
@@ -161,101 +80,18 @@ set_ids_below(struct snap_meta *m, uint64_t below, struct err *err)
 /* ---- opening ---- */
 
 static int
-load_row(struct snap_meta *m, struct db_stmt *q, struct err *err)
-{
-    uint64_t id = (uint64_t) db_stmt_int(q, 0);
-    int64_t kind = db_stmt_int(q, 3);
-    struct snap_node *n;
-    AUTO(labels) labels = {0};
-    const void *packed;
-    size_t packed_n;
-
-    packed = db_stmt_blob(q, 9, &packed_n);
-    if (kind < SNAPSHOT_VIEW || kind > SNAPSHOT_COMMITTED || !id || !*db_stmt_text(q, 1) ||
-        (packed_n && !snap_labels_unpack(packed, packed_n, &labels)))
-        return err_set(err, CODE_DATA_LOSS, "row of snapshot %" PRIu64 " is damaged", id);
-    n = snap_node_new(id, (enum snapshot_kind) kind, db_stmt_text(q, 1));
-    n->created_ns = db_stmt_int(q, 4);
-    n->updated_ns = db_stmt_int(q, 5);
-    n->usage.size_bytes = db_stmt_int(q, 6);
-    n->usage.inodes = db_stmt_int(q, 7);
-    n->overlay_form = db_stmt_int(q, 8) & FLAG_OVERLAY_FORM;
-    n->labels = snap_labels_pack(&labels, &n->labels_bytes);
-    snap_index_add(&m->index, n);
-    return 0;
-}
-
-static int
-load_rows(struct snap_meta *m, struct db_txn *t, struct err *err)
-{
-    AUTO_PTR(db_stmt) q = NULL;
-    int r;
-
-    r = db_query(t, &q, err,
-                 "SELECT id, name, parent, kind, created_ns, updated_ns, size_bytes, inodes, flags,"
-                 " labels FROM snapshots ORDER BY id");
-    while (r >= 0 && (r = db_stmt_next(q, err)) > 0)
-        r = load_row(m, q, err);
-    return r;
-}
-
-/* A parent may have a higher id than its child (rebase), hence a second pass. */
-static int
-load_parents(struct snap_meta *m, struct db_txn *t, struct err *err)
-{
-    AUTO_PTR(db_stmt) q = NULL;
-    struct snap_node *n, *parent;
-    int r;
-
-    r = db_query(t, &q, err, "SELECT id, parent FROM snapshots WHERE parent IS NOT NULL");
-    while (r >= 0 && (r = db_stmt_next(q, err)) > 0) {
-        n = snap_index_find_id(&m->index, (uint64_t) db_stmt_int(q, 0));
-        parent = snap_index_find_id(&m->index, (uint64_t) db_stmt_int(q, 1));
-        if (!n || !parent || parent->kind != SNAPSHOT_COMMITTED)
-            return err_set(err, CODE_DATA_LOSS, "snapshot %" PRId64 " has no parent %" PRId64,
-                           db_stmt_int(q, 0), db_stmt_int(q, 1));
-        snap_index_set_parent(n, parent);
-    }
-    return r;
-}
-
-static int
-load_state(struct snap_meta *m, struct db_txn *t, struct err *err)
-{
-    AUTO_PTR(db_stmt) q = NULL;
-    bool same_boot = false;
-    int r;
-
-    r = db_query(t, &q, err, "SELECT name, value FROM state");
-    while (r >= 0 && (r = db_stmt_next(q, err)) > 0) {
-        if (strcmp(db_stmt_text(q, 0), "ids_below") == 0)
-            m->ids_below = (uint64_t) db_stmt_int(q, 1);
-        else if (strcmp(db_stmt_text(q, 0), "known_from") == 0)
-            m->known_from = (uint64_t) db_stmt_int(q, 1);
-        else if (strcmp(db_stmt_text(q, 0), "boot_id") == 0)
-            same_boot = *m->boot_id && strcmp(db_stmt_text(q, 1), m->boot_id) == 0;
-    }
-    m->machine_restarted = !same_boot;
-    m->used = m->ids_below > 0;
-    return r;
-}
-
-static int
 load(struct snap_meta *m, struct err *err)
 {
-    AUTO(db_txn) t = {0};
+    struct snap_rows_state state;
     int r;
 
-    r = db_txn_begin(m->db, DB_READ, &t, err);
-    if (r == 0)
-        r = load_state(m, &t, err);
-    if (r == 0)
-        r = load_rows(m, &t, err);
-    if (r == 0)
-        r = load_parents(m, &t, err);
+    r = snap_rows_load(m->rows, &m->index, &state, err);
     if (r < 0)
         return r;
-    m->next_id = m->ids_below ? m->ids_below : 1;
+    m->known_from = state.known_from;
+    m->machine_restarted = !*m->boot_id || strcmp(state.boot_id, m->boot_id) != 0;
+    m->used = state.ids_below > 0;
+    m->next_id = state.ids_below ? state.ids_below : 1;
     if (m->index.last && m->next_id <= m->index.last->id)
         m->next_id = m->index.last->id + 1;
     m->ids_below = m->next_id;
@@ -279,21 +115,13 @@ int
 snap_meta_open(const char *path, bool no_sync, struct snap_meta **ret, struct err *err)
 {
     AUTO_SNAP_META m = xcalloc(1, sizeof *m);
-    const struct db_options opt = {
-        .path = path,
-        .mode = DB_SERVICE,
-        .migrations = migrations,
-        .n_migrations = ARRAY_LEN(migrations),
-        .readers_max = 1,
-        .no_sync = no_sync,
-    };
     int r;
 
     (void) pthread_mutex_init(&m->write, NULL);
     (void) pthread_rwlock_init(&m->lock, NULL);
     snap_index_init(&m->index);
     m->boot_id = read_boot_id();
-    r = db_open(&opt, &m->db, err);
+    r = snap_rows_open(path, no_sync, &m->rows, err);
     if (r < 0)
         return r;
     r = load(m, err);
@@ -308,11 +136,9 @@ snap_meta_close(struct snap_meta *m)
 {
     if (!m)
         return;
-    if (m->db && m->next_id && m->next_id < m->ids_below)
+    if (m->rows && m->next_id && m->next_id < m->ids_below)
         (void) set_ids_below(m, m->next_id, NULL); /* a failure only skips some ids */
-    if (m->db)
-        (void) snap_meta_sync(m, NULL);
-    db_close(m->db);
+    snap_rows_close(m->rows);
     snap_index_done(&m->index);
     (void) pthread_mutex_destroy(&m->write);
     (void) pthread_rwlock_destroy(&m->lock);
@@ -326,39 +152,20 @@ snap_meta_machine_restarted(const struct snap_meta *m)
     return m->machine_restarted;
 }
 
-struct recovered {
-    struct state_row rows[3];
-    size_t n;
-};
-
-static int
-fill_recovered(struct db_txn *t, const void *arg, struct err *err)
-{
-    const struct recovered *rec = arg;
-    int r = 0;
-
-    for (size_t i = 0; i < rec->n && r >= 0; i++)
-        r = fill_state(t, &rec->rows[i], err);
-    return r;
-}
-
 int
 snap_meta_recovered(struct snap_meta *m, uint64_t highest_dir, struct err *err)
 {
-    struct recovered rec = {.n = 1, .rows[0] = {.name = "boot_id", .text = m->boot_id}};
-    uint64_t first = m->next_id;
+    struct snap_rows_state state = {0};
     int r;
 
     (void) pthread_mutex_lock(&m->write);
-    if (first <= highest_dir)
-        first = highest_dir + 1;
-    rec.rows[rec.n++] = (struct state_row){.name = "ids_below", .number = (int64_t) first};
-    if (!m->used)
-        rec.rows[rec.n++] = (struct state_row){.name = "known_from", .number = (int64_t) first};
-    r = write_rows(m, "snap.meta.recovered", fill_recovered, &rec, err);
+    (void) snprintf(state.boot_id, sizeof state.boot_id, "%s", m->boot_id);
+    state.ids_below = m->next_id <= highest_dir ? highest_dir + 1 : m->next_id;
+    state.known_from = m->used ? 0 : state.ids_below;
+    r = snap_rows_recovered(m->rows, &state, err);
     if (r == 0) {
-        m->next_id = m->first_new_id = m->ids_below = first;
-        m->known_from = m->used ? m->known_from : first;
+        m->next_id = m->first_new_id = m->ids_below = state.ids_below;
+        m->known_from = m->used ? m->known_from : state.known_from;
         m->machine_restarted = false;
     }
     (void) pthread_mutex_unlock(&m->write);
@@ -560,20 +367,6 @@ snap_meta_begin(struct snap_meta *m, enum snapshot_kind kind, const char *key, c
 }
 
 static int
-fill_insert(struct db_txn *t, const void *arg, struct err *err)
-{
-    const struct snap_node *n = arg;
-
-    return db_run(t, err,
-                  "INSERT INTO snapshots (id, name, parent, kind, created_ns, updated_ns, labels)"
-                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                  DB_INT((int64_t) n->id), DB_TEXT(n->name),
-                  n->parent ? DB_INT((int64_t) n->parent->id) : DB_NULL, DB_INT(n->kind),
-                  DB_INT(n->created_ns), DB_INT(n->updated_ns),
-                  n->labels ? DB_BLOB(n->labels, n->labels_bytes) : DB_NULL);
-}
-
-static int
 insert_locked(struct snap_meta *m, struct snap_node *n, const struct snap_chain *begun,
               const char *parent, struct err *err)
 {
@@ -584,7 +377,7 @@ insert_locked(struct snap_meta *m, struct snap_node *n, const struct snap_chain 
         return r;
     if (n->parent && n->parent->id != begun->parent_ids[0])
         return not_found("parent snapshot", parent, err);
-    r = write_rows(m, "snap.meta.insert", fill_insert, n, err);
+    r = snap_rows_insert(m->rows, n, err);
     if (r < 0)
         return r;
     (void) pthread_rwlock_wrlock(&m->lock);
@@ -681,21 +474,6 @@ snap_meta_commit_check(struct snap_meta *m, const char *name, const char *key, c
     return r;
 }
 
-static int
-fill_commit(struct db_txn *t, const void *arg, struct err *err)
-{
-    const struct snap_node *n = arg;
-
-    return db_run(t, err,
-                  "UPDATE snapshots SET name = ?2, parent = ?3, kind = ?4, created_ns = ?5,"
-                  " updated_ns = ?5, size_bytes = ?6, inodes = ?7, labels = ?8, flags = 0"
-                  " WHERE id = ?1",
-                  DB_INT((int64_t) n->id), DB_TEXT(n->name),
-                  n->parent ? DB_INT((int64_t) n->parent->id) : DB_NULL, DB_INT(n->kind),
-                  DB_INT(n->created_ns), DB_INT(n->usage.size_bytes), DB_INT(n->usage.inodes),
-                  n->labels ? DB_BLOB(n->labels, n->labels_bytes) : DB_NULL);
-}
-
 /* `n` is what the row will say; its strings move into the node of the index. */
 static int
 commit_locked(struct snap_meta *m, struct snap_node *n, const char *key, const char *parent,
@@ -710,7 +488,7 @@ commit_locked(struct snap_meta *m, struct snap_node *n, const char *key, const c
     if (c.active->id != n->id)
         return not_found("snapshot", key, err);
     n->parent = c.parent;
-    r = write_rows(m, "snap.meta.commit", fill_commit, n, err);
+    r = snap_rows_commit(m->rows, n, err);
     if (r < 0)
         return r;
     (void) pthread_rwlock_wrlock(&m->lock);
@@ -750,17 +528,9 @@ snap_meta_commit(struct snap_meta *m, const struct snap_chain *checked, const ch
 /* ---- Remove and Update ---- */
 
 static int
-fill_delete(struct db_txn *t, const void *arg, struct err *err)
-{
-    const struct snap_node *n = arg;
-
-    return db_run(t, err, "DELETE FROM snapshots WHERE id = ?1", DB_INT((int64_t) n->id));
-}
-
-static int
 delete_locked(struct snap_meta *m, struct snap_node *n, struct err *err)
 {
-    int r = write_rows(m, "snap.meta.delete", fill_delete, n, err);
+    int r = snap_rows_delete(m->rows, n, err);
 
     if (r < 0)
         return r;
@@ -819,28 +589,11 @@ snap_meta_forget(struct snap_meta *m, uint64_t id, struct err *err)
     return r;
 }
 
-struct update {
-    const struct snap_node *node;
-    char *labels;
-    size_t labels_bytes;
-    int64_t updated_ns;
-};
-
-static int
-fill_update(struct db_txn *t, const void *arg, struct err *err)
-{
-    const struct update *u = arg;
-
-    return db_run(t, err, "UPDATE snapshots SET labels = ?2, updated_ns = ?3 WHERE id = ?1",
-                  DB_INT((int64_t) u->node->id),
-                  u->labels ? DB_BLOB(u->labels, u->labels_bytes) : DB_NULL, DB_INT(u->updated_ns));
-}
-
 static int
 update_locked(struct snap_meta *m, struct snap_node *n, const struct labels *from,
               const struct strv *mask, struct err *err)
 {
-    struct update u = {.node = n, .updated_ns = clock_now_ns()};
+    struct snap_node row = *n;
     AUTO(labels) labels = {0};
     int r;
 
@@ -850,17 +603,18 @@ update_locked(struct snap_meta *m, struct snap_node *n, const struct labels *fro
         r = snap_labels_check(&labels, err);
     if (r < 0)
         return r;
-    u.labels = snap_labels_pack(&labels, &u.labels_bytes);
-    r = write_rows(m, "snap.meta.update", fill_update, &u, err);
+    row.labels = snap_labels_pack(&labels, &row.labels_bytes);
+    row.updated_ns = clock_now_ns();
+    r = snap_rows_update(m->rows, &row, err);
     if (r < 0) {
-        free(u.labels);
+        free(row.labels);
         return r;
     }
     (void) pthread_rwlock_wrlock(&m->lock);
     free(n->labels);
-    n->labels = u.labels;
-    n->labels_bytes = u.labels_bytes;
-    n->updated_ns = u.updated_ns;
+    n->labels = row.labels;
+    n->labels_bytes = row.labels_bytes;
+    n->updated_ns = row.updated_ns;
     (void) pthread_rwlock_unlock(&m->lock);
     return 0;
 }
@@ -888,16 +642,6 @@ snap_meta_update(struct snap_meta *m, const char *key, const struct labels *labe
 
 /* ---- marks ---- */
 
-static int
-fill_overlay_form(struct db_txn *t, const void *arg, struct err *err)
-{
-    const struct snap_node *n = arg;
-
-    return db_run(t, err, "UPDATE snapshots SET flags = flags | 1 WHERE id = ?1",
-                  DB_INT((int64_t) n->id));
-}
-_Static_assert(FLAG_OVERLAY_FORM == 1, "the statement above sets this bit");
-
 int
 snap_meta_mark_overlay_form(struct snap_meta *m, uint64_t id, struct err *err)
 {
@@ -909,7 +653,7 @@ snap_meta_mark_overlay_form(struct snap_meta *m, uint64_t id, struct err *err)
     if (!n || n->kind != SNAPSHOT_ACTIVE)
         r = err_set(err, CODE_NOT_FOUND, "active snapshot %" PRIu64 " does not exist", id);
     else if (!n->overlay_form)
-        r = write_rows(m, "snap.meta.mark", fill_overlay_form, n, err);
+        r = snap_rows_mark_overlay_form(m->rows, n, err);
     if (r == 0) {
         (void) pthread_rwlock_wrlock(&m->lock);
         n->overlay_form = true;
@@ -982,32 +726,4 @@ snap_cursor_close(struct snap_cursor *c)
     (void) pthread_rwlock_unlock(&m->lock);
     (void) pthread_mutex_unlock(&m->write);
     free(c);
-}
-
-/* ---- check ---- */
-
-int
-snap_meta_verify(struct snap_meta *m, struct err *err)
-{
-    AUTO(db_txn) t = {0};
-    AUTO_PTR(db_stmt) q = NULL;
-    int r;
-
-    r = db_verify(m->db, err);
-    if (r < 0)
-        return r;
-    r = db_txn_begin(m->db, DB_READ, &t, err);
-    if (r < 0)
-        return r;
-    r = db_query(&t, &q, err,
-                 "SELECT s.id FROM snapshots s LEFT JOIN snapshots p ON p.id = s.parent"
-                 " WHERE s.parent IS NOT NULL AND (p.id IS NULL OR p.kind <> 3) LIMIT 1");
-    if (r < 0)
-        return r;
-    r = db_stmt_next(q, err);
-    if (r > 0)
-        return err_set(err, CODE_DATA_LOSS,
-                       "snapshot %" PRId64 " has a parent that is missing or not committed",
-                       db_stmt_int(q, 0));
-    return r;
 }

@@ -205,14 +205,14 @@ recovery_is_due_once_a_boot(void **state)
 static void
 spoil(struct fixture *f, const char *sql)
 {
-    static const char *const none[] = {NULL};
+    static const char *const none[] = {NULL, NULL};
     AUTO(db_txn) t = {0};
     AUTO_DB db = NULL;
     struct err err = {0};
 
     snap_meta_close(f->m);
     f->m = NULL;
-    assert_ok(db_open(&(struct db_options){.path = f->path, .migrations = none, .n_migrations = 1},
+    assert_ok(db_open(&(struct db_options){.path = f->path, .migrations = none, .n_migrations = 2},
                       &db, &err),
               &err);
     assert_ok(db_txn_begin(db, DB_WRITE, &t, &err), &err);

@@ -44,13 +44,24 @@ struct snapshots_local {
     struct snap_reaper *reaper;
     struct overlay_host host;
     struct strv extra; /* options of every overlay mount */
-    bool no_sync, upperdir_label, quota;
+    enum snapshots_sync sync;
+    bool upperdir_label, quota;
 };
 
 static struct snapshots_local *
 local_of(struct snapshots *s)
 {
     return (struct snapshots_local *) s;
+}
+
+/* A row has changed: before the caller is told, or soon. */
+static int
+row_changed(struct snapshots_local *l, struct err *err)
+{
+    if (l->sync == SNAPSHOTS_SYNC_FULL)
+        return snap_meta_sync(l->meta, err);
+    snap_reaper_wrote(l->reaper);
+    return 0;
 }
 
 /* ---- answers ---- */
@@ -104,15 +115,18 @@ local_update(struct snapshots *s, const struct call_ctx *ctx, const char *key,
              struct err *err)
 {
     struct snapshots_local *l = local_of(s);
+    AUTO(snapshot_info) info = {0};
     uint64_t id;
     int r;
 
     (void) ctx;
-    r = snap_meta_update(l->meta, key, labels, mask, ret, &id, err);
+    r = snap_meta_update(l->meta, key, labels, mask, &info, &id, err);
+    if (r == 0)
+        r = row_changed(l, err);
     if (r < 0)
         return r;
-    snap_reaper_wrote(l->reaper);
-    add_upperdir_label(l, id, ret);
+    add_upperdir_label(l, id, &info);
+    *ret = TAKE_STRUCT(info);
     return 0;
 }
 
@@ -247,7 +261,9 @@ local_prepare(struct snapshots *s, const struct call_ctx *ctx, enum snapshot_kin
         (void) snap_dirs_remove(l->dirs, c.id, NULL); /* or at the next start */
         return r;
     }
-    snap_reaper_wrote(l->reaper);
+    r = row_changed(l, err);
+    if (r < 0)
+        return r;
     c.labels = labels_clone(labels);
     *ret = mounts_of(l, &c);
     return 0;
@@ -304,7 +320,7 @@ sync_tree(struct snapshots_local *l, const struct snap_chain *c, int fs_fd,
 
     if (e)
         return err_sys(err, e, "sync snapshot %" PRIu64, c->id);
-    if (l->no_sync || (u->pristine && u->uid == 0 && u->gid == 0))
+    if (l->sync == SNAPSHOTS_SYNC_NONE || (u->pristine && u->uid == 0 && u->gid == 0))
         return 0;
     if (u->newest_ctime_ns <= c->synced_ns)
         return 0;
@@ -357,7 +373,7 @@ local_remove(struct snapshots *s, const struct call_ctx *ctx, const char *key, s
     if (l->quota)
         snap_quota_clear(snap_dirs_fd(l->dirs), id);
     snap_reaper_add(l->reaper, id);
-    return 0;
+    return l->sync == SNAPSHOTS_SYNC_FULL ? snap_meta_sync(l->meta, err) : 0;
 }
 
 static int
@@ -432,12 +448,21 @@ local_list(struct snapshots *s, const struct call_ctx *ctx, const struct strv *f
     return r;
 }
 
+bool
+snapshots_local_is_on_disk(struct snapshots_local *l)
+{
+    return snap_meta_is_synced(l->meta);
+}
+
 /* ---- Diff's questions ---- */
 
 struct snapshots_target
 snapshots_local_target(struct snapshots_local *l, const char *path)
 {
-    struct snapshots_target t = {.userxattr = l->host.userxattr, .durable = !l->no_sync};
+    struct snapshots_target t = {
+        .userxattr = l->host.userxattr,
+        .durable = l->sync != SNAPSHOTS_SYNC_NONE,
+    };
     enum snapshot_kind kind;
     size_t n_parents;
     uint64_t id;
@@ -481,7 +506,7 @@ snapshots_local_is_synced(struct snapshots_local *l, uint64_t id, struct err *er
 {
     int r;
 
-    if (l->no_sync)
+    if (l->sync == SNAPSHOTS_SYNC_NONE)
         return 0;
     r = snap_dirs_sync_names(l->dirs, id, err);
     if (r == 0)
@@ -608,7 +633,7 @@ open_parts(struct snapshots_local *l, const struct snapshots_local_options *opt,
     if (r == 0)
         r = overlay_probe(snap_dirs_fd(l->dirs), &l->host, err);
     if (r == 0)
-        r = snap_meta_open(db_path, opt->no_sync, &l->meta, err);
+        r = snap_meta_open(db_path, opt->sync == SNAPSHOTS_SYNC_NONE, &l->meta, err);
     if (r == 0)
         r = recover(l, err);
     if (r < 0)
@@ -627,7 +652,7 @@ snapshots_local_open(const struct snapshots_local_options *opt, struct snapshots
     int r;
 
     l->contract.ops = &local_ops;
-    l->no_sync = opt->no_sync;
+    l->sync = opt->sync;
     l->upperdir_label = opt->upperdir_label;
     r = open_parts(l, opt, err);
     if (r < 0) {

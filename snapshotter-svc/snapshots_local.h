@@ -9,9 +9,15 @@
 
 struct snapshots_local;
 
+enum snapshots_sync {
+    SNAPSHOTS_SYNC_FULL,   /* whatever a call changed is on disk when it is answered */
+    SNAPSHOTS_SYNC_COMMIT, /* Commit is; Prepare, View, Update and Remove are within a second */
+    SNAPSHOTS_SYNC_NONE,   /* nothing is flushed: for throw-away machines */
+};
+
 struct snapshots_local_options {
     const char *root;
-    bool no_sync; /* nothing is flushed: for throw-away machines */
+    enum snapshots_sync sync;
     bool
         upperdir_label; /* answer the label below, as containerd's overlayfs does with its option of that name */
     const struct strv *mount_options; /* for every overlay mount; NULL = none */
@@ -30,6 +36,8 @@ int snapshots_local_open(const struct snapshots_local_options *opt, struct snaps
                          struct err *err);
 /* The table; lives as long as `l`; its `free` closes `l`. */
 struct snapshots *snapshots_local_contract(struct snapshots_local *l);
+/* Every row as it is now would survive a power cut. */
+bool snapshots_local_is_on_disk(struct snapshots_local *l);
 
 /*
  * What Diff.Apply needs to know about a directory that it was asked to fill: is it the `fs` of one of our active

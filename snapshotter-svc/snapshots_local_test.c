@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snapshots_local.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <stdio.h>
@@ -233,19 +236,96 @@ max_size_must_be_a_size(void **state)
     options = prepare(f, SNAPSHOT_ACTIVE, "k", "", &labels);
 }
 
+/* Writes up to 2 MiB as somebody whom limits bind (root's CAP_SYS_RESOURCE is above them); its errno. */
+static int
+write_as_nobody(int fd)
+{
+    static const char block[65536];
+    int status;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        if (setresuid(65534, 65534, 65534) < 0)
+            _exit(255);
+        for (int i = 0; i < 32; i++)
+            if (write(fd, block, sizeof block) < 0)
+                _exit(errno);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return WEXITSTATUS(status);
+}
+
+/* ROSS_TEST_QUOTA_DIR: a directory on a filesystem mounted with prjquota (integration/cases/snapshot_quota.sh). */
+static void
+max_size_bounds_a_snapshot(void **state)
+{
+    const char *dir = getenv("ROSS_TEST_QUOTA_DIR");
+    auto_free char *root = NULL, *options = NULL;
+    auto_close int file = -1;
+    struct fixture f = {0};
+    AUTO(labels) labels = {0};
+    struct err err = {0};
+
+    (void) state;
+    if (!dir) {
+        print_message("skipped: ROSS_TEST_QUOTA_DIR names no filesystem with project quotas\n");
+        skip();
+    }
+    f.root = root = path_join(dir, "root");
+    f.l = open_local(f.root);
+    f.s = snapshots_local_contract(f.l);
+    labels_set(&labels, LABEL_MAX_SIZE, "1MiB");
+    options = prepare(&f, SNAPSHOT_ACTIVE, "k", "", &labels);
+    put_file(&f, "snapshots/1/fs/file");
+    {
+        auto_free char *path = path_join(f.root, "snapshots/1/fs/file");
+
+        file = open(path, O_WRONLY | O_CLOEXEC);
+    }
+    assert_true(file >= 0);
+    assert_int_equal(write_as_nobody(file), EDQUOT);
+    assert_ok(snapshots_remove(f.s, NULL, "k", &err), &err);
+    assert_int_equal(write_as_nobody(file), 0); /* the limit went with the snapshot */
+    assert_ok(snapshots_cleanup(f.s, NULL, &err), &err);
+    assert_false(exists(&f, "snapshots/1"));
+    stop(&f);
+}
+
+/* ---- when a change is on the disk ---- */
+
+static void
+sync_is_as_asked(void **state)
+{
+    struct fixture *f = *state;
+    auto_free char *o1 = NULL, *o2 = NULL;
+    struct err err = {0};
+
+    start(f, &(struct snapshots_local_options){.root = f->root});
+    o1 = prepare(f, SNAPSHOT_ACTIVE, "k", "", &no_labels);
+    assert_true(snapshots_local_is_on_disk(f->l));
+    assert_ok(snapshots_remove(f->s, NULL, "k", &err), &err);
+    assert_true(snapshots_local_is_on_disk(f->l));
+    start(f, &(struct snapshots_local_options){.root = f->root, .sync = SNAPSHOTS_SYNC_COMMIT});
+    o2 = prepare(f, SNAPSHOT_ACTIVE, "k", "", &no_labels);
+    assert_false(snapshots_local_is_on_disk(f->l));
+    commit(f, "l", "k");
+    assert_true(snapshots_local_is_on_disk(f->l));
+}
+
 /* ---- what a power cut leaves ---- */
 
 /* As if the machine had been started since. */
 static void
 restart_machine(struct fixture *f)
 {
-    static const char *const none[] = {NULL};
+    static const char *const none[] = {NULL, NULL};
     auto_free char *path = path_join(f->root, "snapshotter.db");
     AUTO(db_txn) t = {0};
     AUTO_DB db = NULL;
     struct err err = {0};
 
-    assert_ok(db_open(&(struct db_options){.path = path, .migrations = none, .n_migrations = 1},
+    assert_ok(db_open(&(struct db_options){.path = path, .migrations = none, .n_migrations = 2},
                       &db, &err),
               &err);
     assert_ok(db_txn_begin(db, DB_WRITE, &t, &err), &err);
@@ -388,6 +468,8 @@ main(void)
         cmocka_unit_test_setup_teardown(mount_options_reach_overlays, setup, teardown),
         cmocka_unit_test_setup_teardown(mapping_labels_own_and_map, setup, teardown),
         cmocka_unit_test_setup_teardown(max_size_must_be_a_size, setup, teardown),
+        cmocka_unit_test(max_size_bounds_a_snapshot),
+        cmocka_unit_test_setup_teardown(sync_is_as_asked, setup, teardown),
         cmocka_unit_test_setup_teardown(a_power_cut_is_mended, setup, teardown),
         cmocka_unit_test_setup_teardown(orphans_go_and_strangers_stay, setup, teardown),
         cmocka_unit_test_setup_teardown(a_lost_database_does_not_cost_the_directories, setup,
