@@ -12,3 +12,4 @@ extern const struct command_row cmd_image_push, cmd_image_save, cmd_image_tags, 
 extern const struct command_row cmd_create, cmd_start, cmd_stop, cmd_restart, cmd_kill, cmd_wait,
     cmd_pause, cmd_unpause, cmd_container_reap;
 extern const struct command_row cmd_logs, cmd_exec;
+extern const struct command_row cmd_diff, cmd_export, cmd_cp;

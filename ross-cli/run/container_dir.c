@@ -161,6 +161,14 @@ container_state_write(const char *root, const char *ns, const char *id,
         set_time(o, "finishedAt", st->finished_ns);
         json_set(o, "exitCode", json_new_int(st->exit_code));
     }
+    if (st->stopped)
+        json_set(o, "stopped", json_new_bool(true));
+    if (st->restarts)
+        json_set(o, "restarts", json_new_int(st->restarts));
+    if (st->row)
+        json_set(o, "restartsInRow", json_new_int(st->row));
+    if (st->restart_at_ns)
+        set_time(o, "restartAt", st->restart_at_ns);
     text = json_dump(o, &len);
     r = path_open_dir(path, 0700, &dir_fd, err);
     if (r == 0)
@@ -199,6 +207,12 @@ container_state_read(const char *root, const char *ns, const char *id, struct co
     ret->finished = get_time(o, "finishedAt", &ret->finished_ns);
     if (json_int(json_find(o, "exitCode"), &code))
         ret->exit_code = (uint32_t) code;
+    ret->stopped = json_is_true(json_find(o, "stopped"));
+    if (json_int(json_find(o, "restarts"), &code))
+        ret->restarts = (uint32_t) code;
+    if (json_int(json_find(o, "restartsInRow"), &code))
+        ret->row = (uint32_t) code;
+    (void) get_time(o, "restartAt", &ret->restart_at_ns);
     return 0;
 }
 

@@ -111,6 +111,12 @@ set_stop(const struct run_options *opt, const struct oci_config *config, struct 
     return 0;
 }
 
+bool
+container_label_is_ours(const char *key)
+{
+    return strncmp(key, "ross/", 5) == 0 || strcmp(key, LABEL_STOP_SIGNAL) == 0;
+}
+
 int
 container_labels_set(const struct run_options *opt, const struct oci_config *config,
                      const char *dir, struct labels *l, struct err *err)

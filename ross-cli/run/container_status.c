@@ -11,6 +11,7 @@
 
 #define STATE_TIMEOUT_NS  (5 * NS_PER_S)
 #define EXIT_CODE_UNKNOWN 255
+#define RESTART_SLACK_NS  (10 * NS_PER_S) /* that a start may be late */
 
 void
 container_status_done(struct container_status *st)
@@ -25,7 +26,7 @@ container_status_name(const struct container_status *st)
     static const char *const names[] = {
         [CONTAINER_CREATED] = "created", [CONTAINER_RUNNING] = "running",
         [CONTAINER_PAUSED] = "paused",   [CONTAINER_EXITED] = "exited",
-        [CONTAINER_DEAD] = "dead",
+        [CONTAINER_DEAD] = "dead",       [CONTAINER_RESTARTING] = "restarting",
     };
 
     return names[st->kind];
@@ -90,13 +91,16 @@ container_status_get(const struct session *s, const char *id, struct container_s
     if (r < 0)
         return r;
     st.started_ns = note.started_ns;
+    st.restarts = note.restarts;
     r = shim_launch_address(bundle, &st.address, err);
     if (r < 0 && r != -CODE_NOT_FOUND)
         return r;
     if (st.address && !note.finished)
         ask_shim(id, &st);
     else if (note.finished) {
-        st.kind = CONTAINER_EXITED;
+        /* whoever waits to start it may have been killed: then it is one that has ended */
+        st.kind = clock_now_ns() < note.restart_at_ns + RESTART_SLACK_NS ? CONTAINER_RESTARTING
+                                                                         : CONTAINER_EXITED;
         st.exit_code = note.exit_code;
         st.finished_ns = note.finished_ns;
     } else if (note.started) {

@@ -13,10 +13,11 @@ struct container_status {
         CONTAINER_CREATED,
         CONTAINER_RUNNING,
         CONTAINER_PAUSED,
-        CONTAINER_EXITED, /* exit_code, finished_ns count */
-        CONTAINER_DEAD,   /* its shim is gone without a note */
+        CONTAINER_EXITED,     /* exit_code, finished_ns count */
+        CONTAINER_DEAD,       /* its shim is gone without a note */
+        CONTAINER_RESTARTING, /* has ended; its policy starts it again in a moment */
     } kind;
-    uint32_t pid, exit_code;
+    uint32_t pid, exit_code, restarts;
     int64_t started_ns, finished_ns; /* 0 = unknown */
     bool has_task;                   /* a shim answers for it */
     char *address;                   /* of the shim, NULL when there is no bundle */
