@@ -6,3 +6,5 @@
 
 /* Each may be NULL. The shim takes them: which runtime binary, and where it keeps its state. */
 struct any_value runc_options_make(const char *binary_name, const char *root);
+/* The binary that options made so name; NULL when they are others, malformed, or name none. malloc'ed. */
+char *runc_options_binary(const struct any_value *options);

@@ -36,9 +36,6 @@ int credentials_find(const struct credentials *c, const char *host, struct crede
 int credentials_store(struct credentials *c, const char *host, const char *user,
                       const char *password, struct err *err);
 
-/* Standard base64 of `s`, with padding required; NULL when malformed. The result is NUL-terminated, malloc'ed. */
-char *base64_decode(const char *s, size_t *ret_len);
-char *base64_encode(const void *p, size_t n);
 /* "user:password" as the value of an Authorization header. */
 char *credential_basic(const char *user, const char *password);
 /* The host behind a key of the file: without scheme and path; docker.io for its old URL. malloc'ed. */

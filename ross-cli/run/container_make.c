@@ -11,6 +11,7 @@
 
 #include "api/client/records_client.h"
 #include "api/client/runc_options.h"
+#include "container_bundle.h"
 #include "container_dir.h"
 #include "container_labels.h"
 #include "container_remove.h"
@@ -220,27 +221,6 @@ reserve_name(struct session *s, const char *wanted, const char *id, bool durable
             return r;
     }
     return r;
-}
-
-/* ---- bundle ---- */
-
-int
-container_bundle_make(const struct session *s, const struct container *c, char **ret_bundle,
-                      struct err *err)
-{
-    auto_free char *bundle = bundle_path(s->state, s->ctx.ns, c->id);
-    auto_close int fd = -1;
-    int r;
-
-    r = path_open_dir(bundle, 0711, &fd, err);
-    if (r == 0)
-        r = path_mkdirs_at(fd, "rootfs", 0711, err);
-    if (r == 0)
-        r = fd_write_file_at(fd, "config.json", c->spec.value, c->spec.n, 0600, err);
-    if (r < 0)
-        return err_wrap(err, r, "make the bundle '%s'", bundle);
-    *ret_bundle = TAKE(bundle);
-    return 0;
 }
 
 /* ---- all of it ---- */

@@ -25,7 +25,3 @@ void made_container_done(struct made_container *m);
 int container_make(struct session *s, const struct run_options *opt, const struct image *image,
                    const struct image_view *view, const struct strv *args,
                    struct made_container *ret, struct err *err);
-
-/* The bundle of a container that has none (after a stop or restart of the machine): config.json and rootfs. */
-int container_bundle_make(const struct session *s, const struct container *c, char **ret_bundle,
-                          struct err *err);

@@ -9,6 +9,7 @@
 
 #include "api/client/runc_options.h"
 #include "command_fault.h"
+#include "container_bundle.h"
 #include "container_dir.h"
 #include "container_labels.h"
 #include "container_lock.h"
