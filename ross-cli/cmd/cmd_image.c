@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* image list, inspect, remove: images that are here. */
+/* image list, remove: images that are here. */
 #include <stdio.h>
 #include <string.h>
 
@@ -7,7 +7,6 @@
 #include "cmd.h"
 #include "libross/base/clock.h"
 #include "libross/oci/oci_ref.h"
-#include "libross/oci/platform.h"
 #include "ross-cli/run/image_find.h"
 #include "ross-cli/run/image_open.h"
 #include "ross-cli/ui/listing.h"
@@ -132,84 +131,6 @@ const struct command_row cmd_image_list = {
     .n_options = ARRAY_LEN(list_rows),
     .options_size = sizeof(struct list_options),
     .run = list_run,
-};
-
-/* ---- inspect ---- */
-
-static struct json *
-describe(const struct image *image, const struct image_view *view)
-{
-    char digest[DIGEST_STR_MAX], when[CLOCK_STR_MAX];
-    AUTO_PTR(json) config = NULL;
-    auto_free char *platform = platform_format(&view->config.platform);
-    struct json *o = json_new_object(), *layers = json_new_array();
-    const char *parts[] = {"config", "rootfs", "history"};
-
-    json_set(o, "name", json_new_str(image->name));
-    json_set(o, "digest", json_new_str(digest_format(&image->target.digest, digest)));
-    json_set(o, "mediaType", json_new_str(image->target.media_type));
-    json_set(o, "manifest", json_new_str(digest_format(&view->manifest_desc.digest, digest)));
-    json_set(o, "id", json_new_str(digest_format(&view->manifest.config.digest, digest)));
-    json_set(o, "chainId", json_new_str(digest_format(&view->chain_id, digest)));
-    json_set(o, "platform", json_new_str(platform));
-    json_set(o, "size", json_new_int(view->size_bytes));
-    json_set(o, "pulled", json_new_str(clock_format(image->updated_ns, when)));
-    json_set(o, "labels", json_new_labels(&image->labels));
-    for (size_t i = 0; i < view->manifest.n_layers; i++) {
-        const struct oci_desc *layer = &view->manifest.layers[i];
-        struct json *row = json_new_object();
-
-        json_set(row, "digest", json_new_str(digest_format(&layer->digest, digest)));
-        json_set(row, "mediaType", json_new_str(layer->media_type));
-        json_set(row, "size", json_new_int(layer->size_bytes));
-        json_push(layers, row);
-    }
-    json_set(o, "layers", layers);
-    if (json_parse(view->config_json, strlen(view->config_json), &config, NULL) == 0) {
-        for (size_t i = 0; i < ARRAY_LEN(parts); i++)
-            if (json_find(config, parts[i]))
-                json_set(o, parts[i], json_clone(json_find(config, parts[i])));
-        if (json_str(json_find(config, "created")))
-            json_set(o, "created", json_new_str(json_str(json_find(config, "created"))));
-    }
-    return o;
-}
-
-static int
-inspect_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
-{
-    AUTO_PTR(json) all = json_new_array();
-    auto_free char *text = NULL;
-    struct content *content;
-    int r;
-
-    (void) options;
-    r = session_content(s, &content, err);
-    if (r < 0)
-        return r;
-    for (int i = 0; i < n_words; i++) {
-        AUTO(image) image = {0};
-        AUTO(image_view) view = {0};
-
-        r = image_find(s, words[i], &image, err);
-        if (r == 0)
-            r = image_open(content, &s->ctx, &image, NULL, &view, err);
-        if (r < 0)
-            return r;
-        json_push(all, describe(&image, &view));
-    }
-    text = json_dump_pretty(all);
-    printf("%s\n", text);
-    return 0;
-}
-
-const struct command_row cmd_image_inspect = {
-    .path = "image inspect",
-    .synopsis = "IMAGE…",
-    .summary = "Shows everything about images, as JSON",
-    .words_min = 1,
-    .words_max = -1,
-    .run = inspect_run,
 };
 
 /* ---- remove ---- */

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ross-cli/images/gc_ask.h"
+
+#include <string.h>
+
+#include "api/client/records_client.h"
+#include "libross/base/parse.h"
+#include "libross/base/proc.h"
+#include "ross-cli/session/services.h"
+
+#define OUTPUT_MAX    (64 * 1024 * 1024)
+#define GC_TIMEOUT_MS (10 * 60 * 1000)
+
+/* The word up to the next blank; the rest is what *line points to then. NULL when there is none. */
+static char *
+take_word(char **line)
+{
+    char *word = *line, *end = strchr(word, ' ');
+
+    if (!end || end == word)
+        return NULL;
+    *end = '\0';
+    *line = end + 1;
+    return word;
+}
+
+/* "remove TYPE NS KEY SIZE: WHY"; a snapshot's key may hold blanks: the size is what is before the last ": " of it. */
+bool
+gc_candidate_parse(char *line, struct gc_candidate *ret)
+{
+    struct gc_candidate c = {0};
+    char *word = take_word(&line), *why, *size;
+
+    if (!word || strcmp(word, "remove") != 0)
+        return false;
+    c.type = take_word(&line);
+    c.ns = c.type ? take_word(&line) : NULL;
+    if (!c.ns)
+        return false;
+    for (why = strstr(line, ": "); why; why = strstr(why + 2, ": ")) {
+        *why = '\0';
+        size = strrchr(line, ' ');
+        if (size && parse_i64(size + 1, &c.size_bytes, NULL) == 0) {
+            *size = '\0';
+            c.key = line;
+            c.why = why + 2;
+            *ret = c;
+            return *c.key != '\0';
+        }
+        *why = ':';
+    }
+    return false;
+}
+
+int
+gc_ask(const struct session *s, gc_candidate_fn fn, void *arg, struct err *err)
+{
+    auto_free char *program = service_program("ross-contentd");
+    const char *const argv[] = {program,
+                                "--root",
+                                s->root,
+                                "--state",
+                                s->state,
+                                "--snapshotter-address",
+                                s->snapshotter_address,
+                                "gc",
+                                "--dry-run",
+                                NULL};
+    struct proc_spawn spawn = PROC_SPAWN_INIT;
+    AUTO(buf) out = BUF_INIT(OUTPUT_MAX), errout = BUF_INIT(4096);
+    char *rest, *line;
+    int status, r;
+
+    if (s->foreign)
+        return 0;
+    if (!program)
+        return err_set(err, CODE_NOT_FOUND, "ross-contentd is not installed");
+    spawn.argv = argv;
+    r = proc_run(&spawn, NULL, &out, &errout, GC_TIMEOUT_MS, &status, err);
+    if (r == 0 && status != 0)
+        r = err_set(err, CODE_INTERNAL, "it ended with %d: %.*s", status, (int) errout.len,
+                    errout.data ? errout.data : "");
+    if (r < 0)
+        return err_wrap(err, r, "ross-contentd gc");
+    for (rest = out.data; rest && (line = strsep(&rest, "\n"));) {
+        struct gc_candidate c;
+        if (gc_candidate_parse(line, &c))
+            fn(&c, arg);
+    }
+    return 0;
+}
+
+/* Deleting a lease that holds nothing asks for a collection. */
+int
+gc_collect(struct session *s, struct err *err)
+{
+    AUTO(lease) lease = {0};
+    struct rpc_channel *ch;
+    int r = session_contentd(s, &ch, err);
+
+    if (r == 0)
+        r = leases_client_create(ch, &s->ctx, "", NULL, &lease, err);
+    return r < 0 ? r : leases_client_delete(ch, &s->ctx, lease.id, true, err);
+}

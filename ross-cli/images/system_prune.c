@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ross-cli/images/system_prune.h"
+
+#include <string.h>
+
+#include "api/client/records_client.h"
+#include "ross-cli/images/gc_ask.h"
+#include "ross-cli/run/container_remove.h"
+
+void
+system_prune_done(struct system_prune *p)
+{
+    free(p->containers);
+    free(p->images);
+    free(p->container_why);
+    free(p->image_why);
+    *p = (struct system_prune){0};
+}
+
+/* One container less for the image and its twins. */
+static void
+forget_container(struct image_set *set, const char *image)
+{
+    for (size_t i = 0; i < set->n; i++) {
+        if (strcmp(set->items[i].image.name, image) != 0)
+            continue;
+        for (size_t k = 0; k < set->n; k++)
+            if (set->items[k].twin == set->items[i].twin && set->items[k].containers)
+                set->items[k].containers--;
+        return;
+    }
+}
+
+static void
+plan_container(struct disk_usage *u, size_t i, const struct image_prune *opt,
+               struct system_prune *p)
+{
+    const struct disk_container *c = &u->containers[i];
+
+    if (c->alive) {
+        p->container_why[i] = "it runs";
+    } else if (!prune_filter_matches(&opt->filter, c->created_ns, &c->labels)) {
+        p->container_why[i] = "the filter does not match";
+    } else {
+        p->container_why[i] = "it does not run";
+        p->containers[i] = true;
+        p->n_containers++;
+        p->freed_bytes += c->size_bytes;
+        forget_container(&u->images, c->image);
+    }
+}
+
+void
+system_prune_plan(struct disk_usage *u, const struct image_prune *opt, struct system_prune *ret)
+{
+    struct system_prune p = {
+        .containers = xcalloc(u->n_containers + 1, sizeof(bool)),
+        .images = xcalloc(u->images.n + 1, sizeof(bool)),
+        .container_why = xcalloc(u->n_containers + 1, sizeof(char *)),
+        .image_why = xcalloc(u->images.n + 1, sizeof(char *)),
+    };
+
+    for (size_t i = 0; i < u->n_containers; i++)
+        plan_container(u, i, opt, &p);
+    for (size_t i = 0; i < u->images.n; i++) {
+        const char *stays = NULL, *goes = image_prune_reason(&u->images, i, opt, &stays);
+        p.images[i] = goes != NULL;
+        p.image_why[i] = goes ? goes : stays;
+        p.n_images += p.images[i];
+    }
+    p.freed_bytes += image_set_freed(&u->images, p.images);
+    for (size_t i = 0; i < u->n_leftovers; i++)
+        p.freed_bytes += u->leftovers[i].size_bytes;
+    *ret = p;
+}
+
+static int
+remove_container(struct session *s, const char *id, struct err *err)
+{
+    struct container c = {0};
+    struct rpc_channel *ch;
+    int r = session_contentd(s, &ch, err);
+
+    if (r == 0)
+        r = containers_client_get(ch, &s->ctx, id, &c, err);
+    if (r == 0)
+        r = container_remove(s, &c, false, err);
+    container_done(&c);
+    return r == -CODE_NOT_FOUND || r == -CODE_FAILED_PRECONDITION ? 0 : r;
+}
+
+int
+system_prune_run(struct session *s, const struct disk_usage *u, const struct system_prune *p,
+                 struct err *err)
+{
+    struct snapshots *snapshots;
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < u->n_containers; i++)
+        if (p->containers[i])
+            r = remove_container(s, u->containers[i].id, err);
+    if (r == 0)
+        r = image_prune_remove(s, &u->images, p->images, err);
+    if (r == 0)
+        r = gc_collect(s, err);
+    if (r == 0)
+        r = session_snapshots(s, &snapshots, err);
+    if (r == 0)
+        r = snapshots_cleanup(snapshots, &s->ctx, err);
+    return r == -CODE_UNIMPLEMENTED ? 0 : r;
+}
