@@ -2,6 +2,7 @@
 # Sourced after common.sh: private containerds of several versions. 1.6 is Debian 12's package (on a newer Debian, whatever is installed); the
 # others are unpacked from Debian's newer suites into $LAB/cd-VERSION, once.
 # shellcheck shell=bash
+. "$HERE/lib/newer_suites.sh"
 
 # containerd_bin 1.6|1.7|2.1 → sets CD_BIN, or skips the case.
 containerd_bin() {
@@ -19,21 +20,16 @@ containerd_bin() {
     CD_BIN=$dir/usr/bin
 }
 
-# Downloads and unpacks (never installs) the containerd packages of trixie and sid.
+# Unpacks the containerd packages of trixie and sid.
 fetch_containerds() {
-    local mirror options v up
-    mkdir -p "$LAB"/{debs,apt/lists/partial}
+    local v up
+    mkdir -p "$LAB"
     (
         flock 9
-        mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -v -e security -e updates | grep debian | sort -u | head -1)
-        printf 'deb %s trixie main\ndeb %s sid main\n' "$mirror" "$mirror" >"$LAB/apt/sources.list"
-        options=(-o "Dir::Etc::sourcelist=$LAB/apt/sources.list" -o Dir::Etc::sourceparts=- -o "Dir::State::lists=$LAB/apt/lists" -o APT::Sandbox::User=root)
-        apt-get -qq "${options[@]}" update || exit 1
-        cd "$LAB/debs" || exit 1
-        for v in $(apt-cache "${options[@]}" madison containerd | awk '{print $3}' | sort -u); do
+        newer_suites_update || exit 1
+        for v in $(apt-cache "${NEWER_SUITES[@]}" madison containerd | awk '{print $3}' | sort -u); do
             up=${v%%[~+-]*}
-            [ -x "$LAB/cd-$up/usr/bin/containerd" ] && continue
-            apt-get -qq "${options[@]}" download "containerd=$v" && dpkg -x containerd_"${v/:/%3a}"_*.deb "$LAB/cd-$up"
+            [ -x "$LAB/cd-$up/usr/bin/containerd" ] || newer_suites_unpack "containerd=$v" "$LAB/cd-$up"
         done
     ) 9>"$LAB/lock"
 }
