@@ -8,7 +8,6 @@
 #include "api/wire/wire.h"
 #include "google/protobuf/any.pb-c.h"
 #include "libross/base/fd.h"
-#include "libross/base/path.h"
 #include "libross/base/proc.h"
 #include "libross/base/strv.h"
 #include "runtime/task/v2/shim.pb-c.h"
@@ -18,25 +17,6 @@
 #define ANSWER_SIZE_MAX   (64 * 1024)
 #define ADDRESS_SIZE_MAX  512
 #define LAUNCH_TIMEOUT_MS 30000
-
-/* Beside our own executable, else on PATH; malloc'ed. */
-static char *
-shim_program(void)
-{
-    char self[4096], *slash, *path;
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-
-    if (n > 0) {
-        self[n] = '\0';
-        slash = strrchr(self, '/');
-        *slash = '\0';
-        path = path_join(self, SHIM_PROGRAM);
-        if (access(path, X_OK) == 0)
-            return path;
-        free(path);
-    }
-    return proc_find_program(SHIM_PROGRAM);
-}
 
 /* Our environment without what belongs to containerd, with ROSS_STATE. */
 static struct strv
@@ -57,7 +37,7 @@ static int
 launch(const struct shim_launch *l, const char *action, const struct buf *input, struct buf *out,
        struct err *err)
 {
-    auto_free char *program = l->binary ? xstrdup(l->binary) : shim_program();
+    auto_free char *program = l->binary ? xstrdup(l->binary) : proc_find_companion(SHIM_PROGRAM);
     AUTO(buf) words = BUF_INIT(ANSWER_SIZE_MAX);
     struct proc_spawn spawn = PROC_SPAWN_INIT;
     AUTO(strv) argv = {0}, env = {0};

@@ -12,6 +12,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -443,4 +444,21 @@ proc_find_program(const char *name)
         }
     }
     return NULL;
+}
+
+char *
+proc_find_companion(const char *name)
+{
+    char self[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
+
+    if (n > 0) {
+        self[n] = '\0'; /* absolute; a replaced program has " (deleted)" at the end of its name */
+        auto_free char *beside =
+            xasprintf("%.*s/%s", (int) (strrchr(self, '/') - self), self, name);
+
+        if (is_executable(beside))
+            return TAKE(beside);
+    }
+    return proc_find_program(name);
 }

@@ -50,3 +50,9 @@ int proc_run(const struct proc_spawn *spec, const struct buf *input, struct buf 
 
 /* The absolute path of `name` on PATH, malloc'ed, or NULL. A name with a '/' is itself when executable. */
 char *proc_find_program(const char *name);
+
+/*
+ * The absolute path of another program of this project: beside our own executable (also when that has been replaced
+ * since we started), else as proc_find_program. malloc'ed, or NULL.
+ */
+char *proc_find_companion(const char *name);

@@ -419,6 +419,28 @@ programs_are_found_on_the_path(void **state)
     (void) setenv("PATH", saved, 1);
 }
 
+static void
+companions_are_beside_us_or_on_the_path(void **state)
+{
+    auto_free char *dir = path_join(*state, "bin"), *tool = path_join(dir, "only-on-the-path");
+    auto_free char *self = realpath("/proc/self/exe", NULL), *saved = xstrdup(getenv("PATH"));
+    auto_free char *own = NULL, *on_path = NULL;
+    auto_close int fd = -1;
+    struct err err = {0};
+
+    assert_non_null(self);
+    own = proc_find_companion(strrchr(self, '/') + 1);
+    assert_string_equal(own, self);
+    assert_null(proc_find_companion("only-on-the-path"));
+    assert_ok(path_open_dir(dir, 0700, &fd, &err), &err);
+    assert_ok(fd_write_file_at(fd, "only-on-the-path", "#!/bin/sh\n", 10, 0700, &err), &err);
+    (void) setenv("PATH", dir, 1);
+    on_path = proc_find_companion("only-on-the-path");
+    (void) setenv("PATH", saved, 1);
+    assert_non_null(on_path);
+    assert_string_equal(on_path, tool);
+}
+
 static int
 setup(void **state)
 {
@@ -455,6 +477,7 @@ main(void)
         cmocka_unit_test(run_does_not_wait_for_grandchildren),
         cmocka_unit_test(no_descriptor_is_left_behind),
         WITH_DIR(programs_are_found_on_the_path),
+        WITH_DIR(companions_are_beside_us_or_on_the_path),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,6 @@
 #include "libross/base/fd.h"
 #include "libross/base/proc.h"
 #include "libross/base/strv.h"
-#include "ross-cli/session/services.h"
 
 #define STATE_TIMEOUT_NS (5 * NS_PER_S)
 #define LOG_SCHEME       "ross-log:"
@@ -66,7 +65,7 @@ container_reap(struct session *s, const struct container *c, struct err *err)
 int
 container_reap_spawn(const struct session *s, const char *id, struct err *err)
 {
-    auto_free char *self = service_program("ross-cli");
+    auto_free char *self = proc_find_companion("ross-cli");
     struct proc_spawn spawn = PROC_SPAWN_INIT;
     AUTO(strv) argv = {0};
     pid_t pid;

@@ -20,7 +20,6 @@
 
 #define LISTEN_BACKLOG 128
 #define IDLE_EXIT      "60s"
-#define LIBEXEC_DIR    "/usr/libexec/ross"
 #define LAST_WORDS_MAX 2048
 
 static int
@@ -80,37 +79,10 @@ bind_socket(const struct sockaddr_un *addr, int *ret_fd, struct err *err)
     return 0;
 }
 
-char *
-service_program(const char *name)
-{
-    char self[4096];
-    char *slash, *path;
-    ssize_t n;
-
-    n = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (n > 0) {
-        self[n] = '\0';
-        slash = strrchr(self, '/');
-        *slash = '\0';
-        path = path_join(self, name);
-        if (access(path, X_OK) == 0)
-            return path;
-        free(path);
-    }
-    path = proc_find_program(name);
-    if (path)
-        return path;
-    path = path_join(LIBEXEC_DIR, name);
-    if (access(path, X_OK) == 0)
-        return path;
-    free(path);
-    return NULL;
-}
-
 static int
 start(const struct service_spec *spec, int listen_fd, struct err *err)
 {
-    auto_free char *program = service_program(spec->program);
+    auto_free char *program = proc_find_companion(spec->program);
     auto_free char *log_path = xasprintf("%s/%s.log", spec->state, spec->program);
     auto_close int log_fd = -1;
     struct proc_spawn spawn = PROC_SPAWN_INIT;
@@ -120,9 +92,7 @@ start(const struct service_spec *spec, int listen_fd, struct err *err)
 
     if (!program)
         return err_set(err, CODE_NOT_FOUND,
-                       "%s is not installed (looked beside ross-cli, on PATH and in " LIBEXEC_DIR
-                       ")",
-                       spec->program);
+                       "%s is not installed (looked beside ross-cli and on PATH)", spec->program);
     log_fd = open(log_path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
     if (log_fd < 0)
         return err_sys(err, errno, "open '%s'", log_path);

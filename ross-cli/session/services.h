@@ -26,9 +26,3 @@ int service_ensure(const struct service_spec *spec, struct err *err);
  * "" when none.
  */
 char *service_last_words(const char *program, const char *state);
-
-/*
- * Path of one of our own programs: beside this executable, else on PATH, else in /usr/libexec/ross; malloc'ed or
- * NULL.
- */
-char *service_program(const char *name);
