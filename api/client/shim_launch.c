@@ -8,6 +8,7 @@
 #include "api/wire/wire.h"
 #include "google/protobuf/any.pb-c.h"
 #include "libross/base/fd.h"
+#include "libross/base/path.h"
 #include "libross/base/proc.h"
 #include "libross/base/strv.h"
 #include "runtime/task/v2/shim.pb-c.h"

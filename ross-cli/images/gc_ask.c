@@ -6,7 +6,6 @@
 #include "api/client/records_client.h"
 #include "libross/base/parse.h"
 #include "libross/base/proc.h"
-#include "ross-cli/session/services.h"
 
 #define OUTPUT_MAX    (64 * 1024 * 1024)
 #define GC_TIMEOUT_MS (10 * 60 * 1000)
@@ -55,7 +54,7 @@ gc_candidate_parse(char *line, struct gc_candidate *ret)
 int
 gc_ask(const struct session *s, gc_candidate_fn fn, void *arg, struct err *err)
 {
-    auto_free char *program = service_program("ross-contentd");
+    auto_free char *program = proc_find_companion("ross-contentd");
     const char *const argv[] = {program,
                                 "--root",
                                 s->root,
