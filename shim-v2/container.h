@@ -146,5 +146,7 @@ void process_init(struct process *p, struct container *c, const char *id, const 
 void process_done(struct process *p);
 /* One exec that was starting or running is gone. */
 void container_exec_gone(struct container *c);
+/* Lets the processes of a frozen container go, so that they can die; what comes of it is only logged. */
+void container_thaw(struct container *c);
 /* The exit that was held back, if there was one. */
 void process_tell_held_exit(struct process *p);

@@ -222,6 +222,14 @@ cleanup_run(struct container *c, struct strv argv)
     runc_run(&call, ignore_result, c);
 }
 
+void
+container_thaw(struct container *c)
+{
+    struct runc_target t = container_target(c);
+
+    cleanup_run(c, runc_args_resume(&t));
+}
+
 /* The container's own process has ended: the others must go first, its exit is the last. */
 static void
 init_exit(struct container *c)
@@ -230,7 +238,7 @@ init_exit(struct container *c)
 
     c->init_exited = true;
     if (c->init.state == PROCESS_PAUSED)
-        cleanup_run(c, runc_args_resume(&t)); /* frozen processes cannot die */
+        container_thaw(c);
     if (!c->own_pidns)
         cleanup_run(c, runc_args_kill(&t, SIGKILL, true));
     for (struct process *p = c->execs; p; p = p->next)

@@ -29,6 +29,7 @@ struct op {
     char *work_path;  /* of a checkpoint */
     char *image_path;
     bool remove_work, has_turn;
+    bool thaw; /* a signal that a frozen process cannot receive */
 };
 
 static struct op *
@@ -340,6 +341,8 @@ on_killed(void *arg, int r, const struct err *err, const char *out, size_t n)
     (void) n;
     if (r < 0 && means_gone(err->msg))
         r = err_set(&e, CODE_NOT_FOUND, "process already finished");
+    if (r == 0 && op->thaw && !op->p->exit_seen) /* runc has done it, crun does not */
+        container_thaw(op->p->c);
     op_end(op, r, &e);
 }
 
@@ -373,7 +376,8 @@ process_kill(struct process *p, uint32_t signo, bool all, process_fn done, void 
         op_end(op, err_set(&err, CODE_NOT_FOUND, "no process has been started yet"), &err);
         return;
     }
-    /* the runtime also thaws, and knows all of the container's processes */
+    op->thaw = signo == SIGKILL && p->state == PROCESS_PAUSED;
+    /* the runtime knows all of the container's processes */
     if (process_is_exec(p) || (!all && p->state != PROCESS_PAUSED))
         kill_directly(op, signo);
     else

@@ -100,6 +100,13 @@ name_open(const char *what, const char *path, int fifo_flags, int file_flags, bo
     return 0;
 }
 
+static bool
+is_binary(const struct stdio *s)
+{
+    return s->uri.scheme == LOG_BINARY || s->uri.scheme == LOG_BINARY_2;
+}
+
+/* ends[ours] stays here and does not block, the other is the process's. */
 static int
 pipe_make(const struct stdio *s, int ends[2], int ours, struct err *err)
 {
@@ -107,7 +114,8 @@ pipe_make(const struct stdio *s, int ends[2], int ours, struct err *err)
         return err_sys(err, errno, "make a pipe");
     if ((s->spec.uid || s->spec.gid) && fchown(ends[!ours], s->spec.uid, s->spec.gid) < 0)
         return err_sys(err, errno, "give a pipe to user %u", s->spec.uid);
-    if (ours >= 0 && fd_set_nonblock(ends[ours]) < 0)
+    /* a logger program gets the end itself, and expects one that blocks */
+    if ((ours == 1 || !is_binary(s)) && fd_set_nonblock(ends[ours]) < 0)
         return err_sys(err, errno, "set up a pipe");
     return 0;
 }
@@ -178,12 +186,6 @@ output_open(struct stdio *s, int i, struct err *err)
         break;
     }
     return path[0] ? output_open_path(s, i, path, err) : 0;
-}
-
-static bool
-is_binary(const struct stdio *s)
-{
-    return s->uri.scheme == LOG_BINARY || s->uri.scheme == LOG_BINARY_2;
 }
 
 static bool
