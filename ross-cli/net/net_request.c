@@ -191,7 +191,7 @@ net_request_from_json(const struct json *o, struct net_request *ret, struct err 
 }
 
 int
-net_request_write(const char *dir, const struct net_request *q, struct err *err)
+net_request_write(const char *dir, const struct net_request *q, bool durable, struct err *err)
 {
     AUTO_PTR(json) o = net_request_to_json(q);
     auto_close int dir_fd = -1;
@@ -202,7 +202,8 @@ net_request_write(const char *dir, const struct net_request *q, struct err *err)
     text = json_dump(o, &len);
     r = path_open_dir(dir, 0700, &dir_fd, err);
     if (r == 0)
-        r = tmpfile_write_at(dir_fd, REQUEST_FILE, text, len, 0600, err);
+        r = durable ? tmpfile_write_at(dir_fd, REQUEST_FILE, text, len, 0600, err)
+                    : fd_write_file_at(dir_fd, REQUEST_FILE, text, len, 0600, err);
     return r < 0 ? err_wrap(err, r, "note the container's networks") : 0;
 }
 

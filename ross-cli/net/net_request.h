@@ -46,6 +46,6 @@ int net_mac_check(const char *text, struct err *err);
 struct json *net_request_to_json(const struct net_request *q);
 int net_request_from_json(const struct json *o, struct net_request *ret, struct err *err);
 
-/* DIR/network.json. Durable. A container without that file has NET_NONE. */
-int net_request_write(const char *dir, const struct net_request *q, struct err *err);
+/* DIR/network.json. A container without that file has NET_NONE. durable: on stable storage when it returns */
+int net_request_write(const char *dir, const struct net_request *q, bool durable, struct err *err);
 int net_request_read(const char *dir, struct net_request *ret, struct err *err);

@@ -498,7 +498,7 @@ network_interface_remove(const struct network *n)
     if (!n->interface || strlen(n->interface) >= sizeof ifr.ifr_name)
         return;
     fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    strcpy(ifr.ifr_name, n->interface);
+    memcpy(ifr.ifr_name, n->interface, strlen(n->interface));
     if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &ifr) < 0)
         return; /* there is none */
     (void) ioctl(fd, SIOCBRDELBR, n->interface);

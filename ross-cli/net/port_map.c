@@ -2,6 +2,7 @@
 /* Published ports as values: what -p says, and which of the host's ports are free. */
 #include "port_map.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -99,7 +100,7 @@ take_ip(char *text, struct port_map *m, char **ret_rest)
     *ret_rest = end + 1;
     if (cidr_parse_address(text, &address, NULL) < 0)
         return -1;
-    strcpy(m->ip, cidr_format_address(&address, buf));
+    (void) snprintf(m->ip, sizeof m->ip, "%s", cidr_format_address(&address, buf));
     if (strcmp(m->ip, "0.0.0.0") == 0)
         m->ip[0] = '\0';
     return 0;
@@ -292,7 +293,7 @@ port_maps_from_json(const struct json *array, struct port_maps *ret, struct err 
         m.host = (uint16_t) host;
         m.container = (uint16_t) container;
         if (ip)
-            strcpy(m.ip, ip);
+            memcpy(m.ip, ip, strlen(ip));
         port_maps_add(&p, &m);
     }
     *ret = TAKE_STRUCT(p);

@@ -14,6 +14,7 @@
 #include "container_bundle.h"
 #include "container_dir.h"
 #include "container_labels.h"
+#include "container_net.h"
 #include "container_remove.h"
 #include "container_status.h"
 #include "image_open.h"
@@ -35,6 +36,7 @@
 void
 made_container_done(struct made_container *m)
 {
+    container_net_free(m->net);
     container_done(&m->record);
     mount_list_done(&m->mounts);
     free(m->bundle);
@@ -75,68 +77,6 @@ find_user(const struct run_options *opt, const struct image_view *view,
     return passwd_lookup(spec, passwd, n_passwd, group, n_group, &opt->group_add, ret, err);
 }
 
-/* ---- files that are ours inside ---- */
-
-static int
-put_file(int dir_fd, const char *name, const char *text, struct err *err)
-{
-    return fd_write_file_at(dir_fd, name, text, strlen(text), 0644, err);
-}
-
-static void
-bind_file(struct spec_options *o, struct arena *arena, const char *dir, const char *name,
-          const char *target)
-{
-    for (size_t i = 0; i < o->n_mounts; i++)
-        if (strcmp(o->mounts[i].target, target) == 0)
-            return; /* the person's own mount counts */
-    o->mounts = xreallocarray(o->mounts, o->n_mounts + 1, sizeof *o->mounts);
-    o->mounts[o->n_mounts++] = (struct spec_mount){
-        .source = arena_printf(arena, "%s/%s", dir, name),
-        .target = target,
-    };
-}
-
-/* hostname, hosts and resolv.conf in ROOT/containers/NS/ID, mounted over those of the image. */
-static int
-host_files(const struct session *s, const char *id, struct spec_options *o, struct arena *arena,
-           struct err *err)
-{
-    auto_free char *dir = container_dir_path(s->root, s->ctx.ns, id);
-    auto_free char *hosts = NULL, *hostname = NULL, *resolv = NULL;
-    auto_close int dir_fd = -1;
-    size_t len;
-    int r;
-
-    r = path_open_dir(dir, 0700, &dir_fd, err);
-    if (r < 0)
-        return r;
-    hostname = xasprintf("%s\n", o->hostname);
-    hosts = xasprintf(
-        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n127.0.1.1\t%s\n",
-        o->hostname);
-    r = put_file(dir_fd, "hostname", hostname, err);
-    if (r == 0 && o->network.mode != SPEC_NS_HOST)
-        r = put_file(dir_fd, "hosts", hosts, err);
-    if (r == 0)
-        r = fd_read_file_at(AT_FDCWD,
-                            o->network.mode == SPEC_NS_HOST ? "/etc/resolv.conf" : "/dev/null",
-                            ROOTFS_FILE_SIZE_MAX, &resolv, &len, err);
-    if (r == -CODE_NOT_FOUND)
-        r = 0;
-    if (r == 0)
-        r = put_file(dir_fd, "resolv.conf", resolv ? resolv : "", err);
-    if (r < 0)
-        return err_wrap(err, r, "prepare the host files");
-    bind_file(o, arena, dir, "hostname", "/etc/hostname");
-    bind_file(o, arena, dir, "resolv.conf", "/etc/resolv.conf");
-    if (o->network.mode == SPEC_NS_HOST && access("/etc/hosts", R_OK) == 0)
-        bind_file(o, arena, "/etc", "hosts", "/etc/hosts");
-    else if (o->network.mode != SPEC_NS_HOST)
-        bind_file(o, arena, dir, "hosts", "/etc/hosts");
-    return 0;
-}
-
 /* ---- the spec ---- */
 
 static void
@@ -154,24 +94,19 @@ console_size(struct spec_options *o)
 static int
 build_spec(const struct session *s, const struct run_options *opt, const char *id,
            const struct image_view *view, const struct mount_list *mounts, const struct strv *args,
-           struct spec_options *o, struct arena *arena, struct json **ret, struct err *err)
+           struct net_request *net, struct spec_options *o, struct arena *arena, struct json **ret,
+           struct err *err)
 {
     int r;
 
     r = find_user(opt, view, mounts, &o->user, err);
     if (r < 0)
         return r;
-    if (!o->hostname && o->uts.mode != SPEC_NS_HOST)
-        o->hostname = arena_strndup(arena, id, SHORT_ID_LEN);
     strv_add_all(&o->args, args);
     console_size(o);
     o->cgroups_path = arena_printf(arena, "/ross/%s", id);
-    if (o->hostname) {
-        r = host_files(s, id, o, arena, err);
-        if (r < 0)
-            return r;
-    }
-    return spec_build(&view->config, o, ret, err);
+    r = container_net_spec(s, id, opt, net, o, arena, err);
+    return r < 0 ? r : spec_build(&view->config, o, ret, err);
 }
 
 /* ---- names ---- */
@@ -288,8 +223,8 @@ user_labels(const struct run_options *opt, const struct image_view *view, struct
 
 static int
 make_parts(struct session *s, const struct run_options *opt, const struct image_view *view,
-           const struct strv *args, struct spec_options *o, struct arena *arena,
-           struct made_container *m, struct err *err)
+           const struct strv *args, struct net_request *net, bool start, struct spec_options *o,
+           struct arena *arena, struct made_container *m, struct err *err)
 {
     struct container *c = &m->record;
     auto_free char *text = NULL;
@@ -298,9 +233,11 @@ make_parts(struct session *s, const struct run_options *opt, const struct image_
     size_t len;
     int r;
 
-    r = prepare_rootfs(s, c, view, &m->mounts, err);
+    r = start ? container_net_begin(s, c->id, net, &m->net, err) : 0;
     if (r == 0)
-        r = build_spec(s, opt, c->id, view, &m->mounts, args, o, arena, &spec, err);
+        r = prepare_rootfs(s, c, view, &m->mounts, err);
+    if (r == 0)
+        r = build_spec(s, opt, c->id, view, &m->mounts, args, net, o, arena, &spec, err);
     if (r < 0)
         return r;
     text = json_dump(spec, &len);
@@ -330,14 +267,15 @@ write_cidfile(const char *path, const char *id, struct err *err)
 
 int
 container_make(struct session *s, const struct run_options *opt, const struct image *image,
-               const struct image_view *view, const struct strv *args, struct made_container *ret,
-               struct err *err)
+               const struct image_view *view, const struct strv *args, bool start,
+               struct made_container *ret, struct err *err)
 {
     AUTO(made_container) m = {0};
     char id[CONTAINER_ID_LEN + 1];
     auto_free char *name = NULL, *dir = NULL, *runc_root = NULL;
     struct spec_options o = {0};
     AUTO_PTR(json) seccomp = NULL;
+    AUTO(net_request) net = {0};
     AUTO(arena) arena = {0};
     int r;
 
@@ -348,6 +286,11 @@ container_make(struct session *s, const struct run_options *opt, const struct im
         r = run_options_to_spec(opt, s->root, &arena, &o, &seccomp, err);
     if (r < 0)
         return r;
+    r = container_net_request(s, opt, &view->config, &net, err);
+    if (r < 0) {
+        run_spec_done(&o);
+        return r;
+    }
     m.record = (struct container){
         .id = xstrdup(random_hex(id, CONTAINER_ID_LEN / 2)),
         .image = xstrdup(image->name),
@@ -356,6 +299,8 @@ container_make(struct session *s, const struct run_options *opt, const struct im
         .snapshot_key = xstrdup(id),
         .sandbox = xstrdup(""),
     };
+    if (!o.hostname && o.uts.mode != SPEC_NS_HOST)
+        o.hostname = arena_strndup(&arena, id, SHORT_ID_LEN);
     dir = container_dir_path(s->root, s->ctx.ns, id);
     runc_root = path_join(s->state, "runtime");
     m.record.runtime_options = runc_options_make(m.runtime, runc_root);
@@ -366,13 +311,19 @@ container_make(struct session *s, const struct run_options *opt, const struct im
         r = reserve_name(s, opt->name, id, !opt->rm, &name, err);
     if (r == 0) {
         labels_set(&m.record.labels, LABEL_NAME, name);
+        net.name = xstrdup(name);
+        net.hostname = o.hostname ? xstrdup(o.hostname) : NULL;
         r = path_mkdirs_at(AT_FDCWD, dir, 0700, err);
         if (r == 0)
-            r = make_parts(s, opt, view, args, &o, &arena, &m, err);
+            r = net_request_write(dir, &net, !opt->rm, err);
+        if (r == 0)
+            r = make_parts(s, opt, view, args, &net, start, &o, &arena, &m, err);
         if (r == 0)
             r = write_cidfile(opt->cidfile, id, err);
-        if (r < 0)
+        if (r < 0) {
+            container_net_free(TAKE(m.net));
             (void) container_remove(s, &m.record, true, NULL);
+        }
     }
     run_spec_done(&o);
     if (r == 0)

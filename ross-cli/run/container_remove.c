@@ -13,6 +13,7 @@
 #include "api/client/records_client.h"
 #include "container_dir.h"
 #include "container_lock.h"
+#include "container_net.h"
 #include "container_status.h"
 #include "libross/base/clock.h"
 #include "libross/base/fd.h"
@@ -69,7 +70,7 @@ container_end_task_locked(const struct session *s, const char *id, struct err *e
     int r;
 
     if (access(bundle, F_OK) < 0)
-        return 0;
+        return container_net_end(s, id, err);
     r = shim_launch_address(bundle, &address, err);
     if (r == 0) {
         r = end_by_shim(address, id, err);
@@ -77,6 +78,8 @@ container_end_task_locked(const struct session *s, const char *id, struct err *e
             r = end_by_delete(s, id, bundle, err);
     } else if (r == -CODE_NOT_FOUND)
         r = 0; /* no shim was ever started */
+    if (r == 0)
+        r = container_net_end(s, id, err);
     if (r == 0)
         r = mount_unmount_all(rootfs, err);
     if (r == 0)

@@ -9,6 +9,7 @@
 #include "container_io.h"
 #include "container_lock.h"
 #include "container_make.h"
+#include "container_net.h"
 #include "container_remove.h"
 #include "container_start.h"
 #include "image_find.h"
@@ -92,8 +93,8 @@ get_image(struct session *s, const struct run_options *opt, struct pull_options 
 /* The image, fetched when needed, and the container with its bundle. */
 static int
 get_and_make(struct session *s, const struct run_options *opt, struct pull_options *how,
-             const struct strv *args, struct timing *timing, struct made_container *ret,
-             struct err *err)
+             const struct strv *args, bool start, struct timing *timing,
+             struct made_container *ret, struct err *err)
 {
     AUTO(image_view) view = {0};
     AUTO(image) image = {0};
@@ -102,7 +103,7 @@ get_and_make(struct session *s, const struct run_options *opt, struct pull_optio
     r = get_image(s, opt, how, &image, &view, err);
     timing_phase(timing, "image");
     if (r == 0)
-        r = container_make(s, opt, &image, &view, args, ret, err);
+        r = container_make(s, opt, &image, &view, args, start, ret, err);
     timing_phase(timing, "container record");
     return r;
 }
@@ -127,6 +128,7 @@ run_foreground(struct session *s, const struct run_options *opt, const struct co
         *ret_status = command_fault(err->msg);
     if (r == 0 && !opt->rm)
         return container_end_task(s, c->id, err);
+    (void) container_net_wait(how->net, NULL);
     /* a task that ran and was lost is left for `ps` and `rm`, unless it was not to be kept */
     end = !started || opt->rm ? container_remove(s, c, true, &second) : 0;
     if (r == 0 && end < 0) {
@@ -152,6 +154,7 @@ run_detached(struct session *s, const struct container_start *how, int *ret_stat
     }
     *ret_status = command_fault(err->msg);
     lock_fd = fd_close(lock_fd);
+    (void) container_net_wait(how->net, NULL);
     (void) container_remove(s, how->record, true, NULL);
     return r;
 }
@@ -174,7 +177,7 @@ container_run(struct session *s, const struct run_options *opt, const char *imag
     timing_begin(&timing);
     /* before gRPC starts threads: one that does not block them would be killed by what is meant for the container */
     container_io_block_signals();
-    r = get_and_make(s, opt, &pull_how, args, &timing, &made, err);
+    r = get_and_make(s, opt, &pull_how, args, true, &timing, &made, err);
     if (r < 0)
         return r;
     how = (struct container_start){
@@ -185,6 +188,7 @@ container_run(struct session *s, const struct run_options *opt, const char *imag
         .terminal = opt->tty,
         .forget = opt->rm,
         .timing = &timing,
+        .net = made.net,
     };
     if (opt->detach)
         r = run_detached(s, &how, ret_status, ret_id, err);
@@ -211,7 +215,7 @@ container_create(struct session *s, const struct run_options *opt, const char *i
     int r;
 
     timing_begin(&timing);
-    r = get_and_make(s, opt, &how, args, &timing, &made, err);
+    r = get_and_make(s, opt, &how, args, false, &timing, &made, err);
     /* the bundle is made at every start: STATE does not outlive the machine's restart */
     if (r == 0)
         r = container_end_task(s, made.record.id, err);

@@ -13,6 +13,7 @@
 #include "container_dir.h"
 #include "container_labels.h"
 #include "container_lock.h"
+#include "container_net.h"
 #include "container_reap.h"
 #include "container_remove.h"
 #include "container_status.h"
@@ -50,6 +51,10 @@ create_task(const struct session *s, const struct container_start *how, const st
     if (r == 0)
         r = task_client_open(address, &ch, err);
     timing_phase(how->timing, "shim");
+    if (how->net) {
+        r = r < 0 ? r : container_net_wait(how->net, err);
+        timing_phase(how->timing, "network");
+    }
     if (r == 0)
         r = task_client_create(ch, NULL, &create, &pid, err);
     timing_phase(how->timing, "create");
@@ -198,6 +203,7 @@ container_start_detached(struct session *s, const struct container_start *how, s
         return r;
     r = create_and_start(s, how, err);
     if (r < 0) {
+        (void) container_net_wait(how->net, NULL);
         (void) container_end_task_locked(s, c->id, NULL);
         (void) container_state_write(s->root, s->ctx.ns, c->id, &old, NULL);
         return r;
@@ -259,6 +265,7 @@ start_attached(struct session *s, struct container_start *how, int *ret_status, 
     *ret_status = r < 0 ? 0 : (int) status;
     if (r < 0 && started)
         return r;
+    (void) container_net_wait(how->net, NULL);
     if (how->lock_fd)
         *how->lock_fd = fd_close(*how->lock_fd);
     if (how->forget)
@@ -273,6 +280,7 @@ container_start_again(struct session *s, const struct container *c, bool attach,
                       int *ret_status, struct err *err)
 {
     auto_close int client_fd = -1, lock_fd = -1;
+    AUTO_PTR(container_net) net = NULL;
     AUTO(mount_list) mounts = {0};
     auto_free char *bundle = NULL;
     struct timing timing;
@@ -299,8 +307,11 @@ container_start_again(struct session *s, const struct container *c, bool attach,
         return attach ? err_set(err, CODE_FAILED_PRECONDITION, "container '%s' runs already",
                                 container_name(c))
                       : 0;
+    if (r == 0)
+        r = container_net_begin_again(s, c->id, &net, err);
     if (r < 0)
         return r;
+    how.net = net;
     how.bundle = bundle;
     if (attach) {
         how.interactive = interactive;

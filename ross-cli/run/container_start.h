@@ -12,6 +12,7 @@ struct container_start {
     bool interactive, terminal;
     bool forget; /* the container is removed at its end: no note of how it ended */
     struct timing *timing;
+    struct container_net *net; /* coming up, or NULL; the caller frees it */
     int *lock_fd; /* closed once the process has started; NULL = none */
 };
 

@@ -13,7 +13,10 @@ struct run_options {
     struct strv log_opts;
 
     struct strv env, env_files, labels, annotations;
-    const char *workdir, *user, *entrypoint, *hostname, *network;
+    const char *workdir, *user, *entrypoint, *hostname;
+    struct strv networks, aliases, publish, expose, add_hosts, dns, dns_search, dns_options;
+    const char *ip, *ip6, *mac;
+    bool publish_all;
     struct strv group_add;
     bool init;
 

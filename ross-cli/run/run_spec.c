@@ -381,18 +381,6 @@ namespace_to_spec(const char *option, const char *value, struct spec_ns *ns, str
     return 0;
 }
 
-static int
-network_to_spec(const char *value, struct spec_options *o, struct err *err)
-{
-    if (!value || strcmp(value, "none") == 0)
-        return 0;
-    if (strcmp(value, "host") != 0)
-        return err_set(err, CODE_INVALID_ARGUMENT,
-                       "--network '%.64s' is not known, use host or none", value);
-    o->network.mode = SPEC_NS_HOST;
-    return 0;
-}
-
 /* "1.5" → 1500000000. */
 static int
 cpus_to_spec(const char *text, int64_t *ret, struct err *err)
@@ -514,6 +502,8 @@ to_spec(const struct run_options *opt, const char *root, struct arena *arena,
     strv_add_all(&o->cap_drop, &opt->cap_drop);
     strv_add_all(&o->device_rules, &opt->device_rules);
     o->hostname = opt->hostname;
+    if (strv_has(&opt->networks, "host")) /* alone, or container_net_request() refuses it */
+        o->network.mode = SPEC_NS_HOST;
     host_to_spec(o);
     if (r == 0)
         r = volumes_to_spec(opt, root, arena, o, err);
@@ -531,8 +521,6 @@ to_spec(const struct run_options *opt, const char *root, struct arena *arena,
         r = limits_to_spec(opt, o, err);
     if (r == 0)
         r = init_to_spec(opt, arena, o, err);
-    if (r == 0)
-        r = network_to_spec(opt->network, o, err);
     if (r == 0)
         r = namespace_to_spec("--pid", opt->pid, &o->pid, err);
     if (r == 0)
