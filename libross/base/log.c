@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "clock.h"
@@ -16,9 +17,11 @@
 static const char *log_program = "ross";
 static _Atomic enum log_level log_level_now = LOG_INFO;
 static _Atomic int log_fd = STDERR_FILENO;
+static bool log_to_journal;   /* which adds time and program itself */
 static const char *log_areas; /* ROSS_TRACE, borrowed from the environment */
 
 static const char *const level_names[] = {"trace", "debug", "info", "warn", "error"};
+static const char level_digits[] = "77643"; /* as syslog(3) counts */
 
 int
 log_level_parse(const char *s, enum log_level *ret, struct err *err)
@@ -48,11 +51,27 @@ log_get_level(void)
     return log_level_now;
 }
 
+/* systemd.exec(5): JOURNAL_STREAM is the DEVICE:INODE of the stream to the journal, if that is still our stderr. */
+static bool
+stderr_is_journal(void)
+{
+    const char *said = getenv("JOURNAL_STREAM");
+    char is[64];
+    struct stat st;
+
+    if (!said || fstat(STDERR_FILENO, &st) < 0)
+        return false;
+    (void) snprintf(is, sizeof is, "%llu:%llu", (unsigned long long) st.st_dev,
+                    (unsigned long long) st.st_ino);
+    return strcmp(said, is) == 0;
+}
+
 void
 log_init(const char *program)
 {
     log_program = program;
     log_areas = getenv("ROSS_TRACE");
+    log_to_journal = stderr_is_journal();
 }
 
 void
@@ -151,7 +170,12 @@ log_line(enum log_level level, const char *msg, const struct log_kv *kvs, unsign
 
     if (fd < 0)
         return;
-    l.len = (size_t) snprintf(l.text, sizeof l.text,
+    if (log_to_journal && fd == STDERR_FILENO)
+        l.len = (size_t) snprintf(l.text, sizeof l.text, "<%c>level=%s msg=", level_digits[level],
+                                  level_names[level]);
+    else
+        l.len =
+            (size_t) snprintf(l.text, sizeof l.text,
                               "time=%s level=%s prog=%s msg=", clock_format(clock_now_ns(), when),
                               level_names[level], log_program);
     put_quoted(&l, msg);

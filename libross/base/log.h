@@ -40,7 +40,7 @@ void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 /*
  * Name in front of each line ("ross-contentd"); borrowed for ever. Also reads ROSS_TRACE (comma list of areas,
- * "all").
+ * "all") and JOURNAL_STREAM: lines to systemd's journal have a priority and leave time and name to it.
  */
 void log_init(const char *program);
 /* Where lines go; stderr at first; -1 drops them. The fd is borrowed. */

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "libross/base/clock.h"
@@ -81,6 +83,40 @@ facts_are_keys_with_values(void **state)
     assert_string_equal(behind_time(text),
                         "level=info prog=prog msg=\"did it\" name=\"a b\" n=-5 took=1234.567ms "
                         "error=\"no such thing\" code=NotFound\n");
+}
+
+/* stderr becomes a file that JOURNAL_STREAM names, as systemd's is a socket; a child, because the log keeps what it saw. */
+static void
+the_journal_gets_priorities_and_no_time(void **state)
+{
+    auto_free char *text = NULL;
+    pid_t pid = fork();
+    int status;
+
+    if (pid == 0) {
+        struct stat st;
+        char stream[64];
+
+        if (dup2(FD, STDERR_FILENO) < 0 || fstat(FD, &st) < 0)
+            _exit(1);
+        (void) snprintf(stream, sizeof stream, "%llu:%llu", (unsigned long long) st.st_dev,
+                        (unsigned long long) st.st_ino);
+        (void) setenv("JOURNAL_STREAM", stream, 1);
+        log_init("prog");
+        log_set_fd(STDERR_FILENO);
+        log_info("one", KV_INT("n", 1));
+        log_error("two");
+        (void) setenv("JOURNAL_STREAM", "1:1", 1);
+        log_init("prog");
+        log_warn("three");
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    text = logged(FD);
+    assert_ptr_equal(
+        strstr(text, "<6>level=info msg=\"one\" n=1\n<3>level=error msg=\"two\"\ntime="), text);
+    assert_non_null(strstr(text, " level=warn prog=prog msg=\"three\"\n"));
 }
 
 static void
@@ -247,6 +283,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         T(facts_are_keys_with_values),
+        T(the_journal_gets_priorities_and_no_time),
         T(a_message_alone_is_a_line),
         T(outside_strings_cannot_forge_lines),
         T(levels_below_the_set_one_are_silent),
