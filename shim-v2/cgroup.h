@@ -30,8 +30,9 @@ int cgroup_pids(const char *text, uint32_t **ret, size_t *ret_n, struct err *err
 /* Puts a process into the cgroup PATH (as below the mount point) of every hierarchy, making it when missing. */
 int cgroup_join(const char *path, int pid, struct err *err);
 /*
- * Removes what is left of the cgroup PATH of a container that has ended, in every hierarchy: a runtime that was killed half-way
- * leaves directories. False: one of them still has members or children. Anything but a clean absolute path is left alone.
+ * Removes what is left of the cgroup PATH of a container that has ended, in every hierarchy: a runtime that was
+ * killed half-way leaves directories. False: one of them still has members or children. Anything but a clean absolute
+ * path is left alone.
  */
 bool cgroup_remove(const char *path);
 

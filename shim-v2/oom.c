@@ -97,18 +97,14 @@ watch_v2(struct oom_watch *w, const char *dir, struct err *err)
 }
 
 int
-oom_watch_new(struct loop *loop, const char *cgroup, void (*fn)(void *arg), void *arg,
+oom_watch_dir(struct loop *loop, const char *dir, bool unified, void (*fn)(void *arg), void *arg,
               struct oom_watch **ret, struct err *err)
 {
-    auto_free char *dir = cgroup_dir(cgroup, "memory");
-    struct oom_watch *w;
+    struct oom_watch *w = xcalloc(1, sizeof *w);
     int r;
 
-    if (!dir)
-        return err_set(err, CODE_FAILED_PRECONDITION, "the container has no memory cgroup");
-    w = xcalloc(1, sizeof *w);
     *w = (struct oom_watch){.fd = -1, .fn = fn, .arg = arg};
-    r = cgroup_is_unified() ? watch_v2(w, dir, err) : watch_v1(w, dir, err);
+    r = unified ? watch_v2(w, dir, err) : watch_v1(w, dir, err);
     if (r == 0)
         r = loop_io_add(loop, w->fd, EPOLLIN, on_notice, w, &w->io, err);
     if (r < 0) {
@@ -118,6 +114,17 @@ oom_watch_new(struct loop *loop, const char *cgroup, void (*fn)(void *arg), void
     w->kills = kills_read(w);
     *ret = w;
     return 0;
+}
+
+int
+oom_watch_new(struct loop *loop, const char *cgroup, void (*fn)(void *arg), void *arg,
+              struct oom_watch **ret, struct err *err)
+{
+    auto_free char *dir = cgroup_dir(cgroup, "memory");
+
+    if (!dir)
+        return err_set(err, CODE_FAILED_PRECONDITION, "the container has no memory cgroup");
+    return oom_watch_dir(loop, dir, cgroup_is_unified(), fn, arg, ret, err);
 }
 
 void

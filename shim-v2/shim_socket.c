@@ -120,12 +120,34 @@ shim_socket_listen(const char *address, int *ret_fd, struct err *err)
     return err_sys(err, errno, "listen on %s", address);
 }
 
+/*
+ * Does nobody serve there any more? A shim that is being killed may have closed the connection of its daemon, but
+ * not yet its listener: connecting succeeds, and only the missing answer tells. An empty frame with an even number is
+ * answered by every server, as an error.
+ */
+static bool
+is_stale(const struct sockaddr_un *addr)
+{
+    static const char odd_request[] = {0, 0, 0, 0, 0, 0, 0, 2, 1, 0};
+    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    char byte;
+
+    if (fd < 0)
+        return false;
+    if (connect(fd, (const struct sockaddr *) addr, sizeof *addr) < 0)
+        return errno == ECONNREFUSED;
+    if (send(fd, odd_request, sizeof odd_request, MSG_NOSIGNAL) < 0)
+        return errno == EPIPE || errno == ECONNRESET;
+    return poll(&p, 1, CONNECT_WAIT_MS) > 0 && recv(fd, &byte, 1, 0) <= 0;
+}
+
 void
 shim_socket_remove_stale(const char *address)
 {
     struct sockaddr_un addr;
 
-    if (address_fill(address, &addr, NULL) == 0 && !somebody_answers(&addr))
+    if (address_fill(address, &addr, NULL) == 0 && is_stale(&addr))
         (void) unlink(addr.sun_path);
 }
 
