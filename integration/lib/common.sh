@@ -8,6 +8,8 @@ LAB=${LAB:-/tmp/lab}
 HERE=${ROSS_INTEGRATION:-$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}
 WORK=$(mktemp -d /tmp/ross-case-XXXXXX)
 export ROSS_ROOT=$WORK/root ROSS_STATE=$WORK/state
+# Most cases are about something else: no bridge, no rules. Cases about networks unset it.
+export ROSS_NETWORK=none
 PIDS=()
 
 skip() {

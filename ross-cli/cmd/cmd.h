@@ -14,4 +14,7 @@ extern const struct command_row cmd_image_history, cmd_image_prune, cmd_image_ta
 extern const struct command_row cmd_create, cmd_start, cmd_stop, cmd_restart, cmd_kill, cmd_wait,
     cmd_pause, cmd_unpause, cmd_container_reap;
 extern const struct command_row cmd_logs, cmd_exec;
+extern const struct command_row cmd_network_create, cmd_network_list, cmd_network_inspect,
+    cmd_network_rm, cmd_network_prune, cmd_network_reload, cmd_network_check, cmd_network_connect,
+    cmd_network_disconnect, cmd_port;
 extern const struct command_row cmd_diff, cmd_export, cmd_cp;

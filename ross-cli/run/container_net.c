@@ -451,14 +451,18 @@ container_net_begin(struct session *s, const char *id, const struct net_request 
 }
 
 int
-container_net_begin_again(struct session *s, const char *id, struct container_net **ret,
+container_net_begin_again(struct session *s, const struct container *c, struct container_net **ret,
                           struct err *err)
 {
-    auto_free char *dir = container_dir_path(s->root, s->ctx.ns, id);
+    auto_free char *dir = container_dir_path(s->root, s->ctx.ns, c->id);
     AUTO(net_request) q = {0};
     int r = net_request_read(dir, &q, err);
 
-    return r < 0 ? r : container_net_begin(s, id, &q, ret, err);
+    if (r < 0)
+        return r;
+    free(q.name); /* it may have another name by now */
+    q.name = xstrdup(container_name(c));
+    return container_net_begin(s, c->id, &q, ret, err);
 }
 
 int

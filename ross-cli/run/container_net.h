@@ -37,8 +37,8 @@ struct container_net;
 int container_net_begin(struct session *s, const char *id, const struct net_request *q,
                         struct container_net **ret, struct err *err);
 /* The same from the note beside the container. */
-int container_net_begin_again(struct session *s, const char *id, struct container_net **ret,
-                              struct err *err);
+int container_net_begin_again(struct session *s, const struct container *c,
+                              struct container_net **ret, struct err *err);
 /* It is up, or why not. NULL is fine, and so is asking twice. */
 int container_net_wait(struct container_net *n, struct err *err);
 /* Lets it go: its shim runs, or container_net_end() follows. Waits for the thread. NULL is fine. */

@@ -308,7 +308,7 @@ container_start_again(struct session *s, const struct container *c, bool attach,
                                 container_name(c))
                       : 0;
     if (r == 0)
-        r = container_net_begin_again(s, c->id, &net, err);
+        r = container_net_begin_again(s, c, &net, err);
     if (r < 0)
         return r;
     how.net = net;
