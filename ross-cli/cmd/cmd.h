@@ -18,3 +18,5 @@ extern const struct command_row cmd_network_create, cmd_network_list, cmd_networ
     cmd_network_rm, cmd_network_prune, cmd_network_reload, cmd_network_check, cmd_network_connect,
     cmd_network_disconnect, cmd_port;
 extern const struct command_row cmd_diff, cmd_export, cmd_cp;
+extern const struct command_row cmd_containerd_enable, cmd_containerd_disable,
+    cmd_containerd_status;

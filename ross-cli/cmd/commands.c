@@ -51,5 +51,8 @@ const struct command_row *const commands[] = {
     &cmd_search,
     &cmd_login,
     &cmd_logout,
+    &cmd_containerd_enable,
+    &cmd_containerd_status,
+    &cmd_containerd_disable,
 };
 const size_t commands_n = ARRAY_LEN(commands);
