@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# CONTAINERS (10,000) short containers and as many execs under a containerd that is killed at random: every exit code arrives,
-# and at the end nothing is left.
+# CONTAINERS (10,000) short containers and as many execs under a containerd that is killed at random, as are clients: every exit code
+# arrives, the events of each container come in order and no exit twice in the life of a subscriber, and at the end nothing is left.
 # limit: 7200s
 . "$(dirname "$0")/../lib/common.sh"
 . "$(dirname "$0")/../lib/containerd.sh"
@@ -45,7 +45,8 @@ one_exec() {
     local id=$1 want=$2 got=0
     c task exec --exec-id "$id" box sh -c "exit $want" >"$WORK/exec.$id" 2>&1 || got=$?
     # cut off by the kill, the client cannot know; an answer must be right
-    [ $got = "$want" ] || grep -Eq 'unavailable|closed|EOF|refused|reset|deadline|canceled|no such file' "$WORK/exec.$id" || echo "$id: $got, not $want: $(cat "$WORK/exec.$id")" >>"$WORK/wrong"
+    # (137: the client itself was killed)
+    [ $got = "$want" ] || [ $got = 137 ] || grep -Eq 'unavailable|closed|EOF|refused|reset|deadline|canceled|no such file' "$WORK/exec.$id" || echo "$id: $got, not $want: $(cat "$WORK/exec.$id")" >>"$WORK/wrong"
     rm -f "$WORK/exec.$id"
     [ $got = "$want" ] || answers
 }
@@ -57,19 +58,41 @@ worker() {
         one_exec "x$i" $((i % 120 + 2))
     done
 }
+# subscribe: writes the events that this life of containerd publishes
+lives=0 subscriber=
+subscribe() {
+    lives=$((lives + 1))
+    "$CD_BIN/ctr" --address "$CD_ADDRESS" --namespace "$NS" events >"$WORK/events.$lives" 2>/dev/null &
+    subscriber=$!
+}
+# A client of this case, but not the subscriber, is killed.
+kill_a_client() {
+    local pid
+    pid=$(pgrep -f -- "^$CD_BIN/ctr --address $CD_ADDRESS --namespace $NS (run|task|container)" | shuf -n 1 || true)
+    [ -z "$pid" ] || kill -9 "$pid" 2>/dev/null || true
+}
+subscribe
 pids=()
-for w in $(seq 0 $((workers - 1))); do worker "$w" & pids+=($!); done
-kills=0
+for w in $(seq 0 $((workers - 1))); do worker "$w" 2>>"$WORK/noise" & pids+=($!); done
+kills=0 clients=0
 while kill -0 "${pids[@]}" 2>/dev/null; do
-    sleep $((RANDOM % 8 + 3)).$((RANDOM % 10))
+    for _ in $(seq $((RANDOM % 5 + 1))); do
+        sleep $((RANDOM % 2)).$((RANDOM % 10))
+        kill_a_client
+        clients=$((clients + 1))
+    done
     kill -0 "${pids[0]}" 2>/dev/null || break
     kill -9 "$CD_PID"
     wait "$CD_PID" 2>/dev/null || true
     kills=$((kills + 1))
+    wait "$subscriber" 2>/dev/null || true
     launch_containerd
+    subscribe
 done
 for p in "${pids[@]}"; do wait "$p" || fail "a worker failed"; done
-echo "$containers containers and execs, containerd killed $kills times"
+kill "$subscriber" 2>/dev/null || true
+python3 "$HERE/lib/task_events.py" "$WORK"/events.* >"$WORK/order" || fail "the events are wrong: $(head -5 "$WORK/order")"
+echo "$containers containers and as many execs, containerd killed $kills times, clients $clients times; $(tail -1 "$WORK/order")"
 [ ! -s "$WORK/wrong" ] || fail "$(wc -l <"$WORK/wrong") wrong: $(head -5 "$WORK/wrong")"
 c task kill -s SIGKILL box
 wait_for 10 status_is box STOPPED
