@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cgroup_warm.h"
 #include "command_fault.h"
 #include "container_dir.h"
 #include "container_status.h"
@@ -238,6 +239,7 @@ container_exec(const struct session *s, const struct container *c, const struct 
     uint32_t status = 0;
     int r;
 
+    cgroup_warm();
     r = container_connect(s, c, &ch, &address, err);
     if (r == 0)
         r = container_status_get(s, c->id, &st, err);

@@ -4,7 +4,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 
+#include "cgroup_warm.h"
 #include "command_fault.h"
 #include "container_io.h"
 #include "container_lock.h"
@@ -30,17 +32,21 @@ pull(struct session *s, const struct run_options *opt, struct pull_options *how,
     return image_get(s, &registry, how, &result, err);
 }
 
-/* A layer stack can be missing although the record is there: another process removed it, or only content was pulled. */
-static bool
-is_unpacked(struct session *s, const struct image_view *view)
+/* NotFound: the layers are missing although the record is there; they were removed, or only content was pulled. */
+static int
+check_unpacked(struct session *s, const char *name, const struct image_view *view, struct err *err)
 {
     char chain[DIGEST_STR_MAX];
     AUTO(snapshot_info) info = {0};
     struct snapshots *snapshots;
+    int r;
 
-    return session_snapshots(s, &snapshots, NULL) == 0 &&
-           snapshots_stat(snapshots, &s->ctx, digest_format(&view->chain_id, chain), &info, NULL) ==
-               0;
+    r = session_snapshots(s, &snapshots, err);
+    if (r == 0)
+        r = snapshots_stat(snapshots, &s->ctx, digest_format(&view->chain_id, chain), &info, err);
+    return r == -CODE_NOT_FOUND
+               ? err_set(err, CODE_NOT_FOUND, "image '%s' is not unpacked here", name)
+               : r;
 }
 
 static int
@@ -73,8 +79,8 @@ get_image(struct session *s, const struct run_options *opt, struct pull_options 
                                                         : image_find(s, name, &image, err);
         if (r == 0)
             r = image_open(content, &s->ctx, &image, how->platform, &view, err);
-        if (r == 0 && round == 0 && !is_unpacked(s, &view))
-            r = err_set(err, CODE_NOT_FOUND, "image '%s' is not unpacked here", name);
+        if (r == 0 && round == 0)
+            r = check_unpacked(s, name, &view, err);
         if (r == 0) {
             *ret = TAKE_STRUCT(image);
             *ret_view = TAKE_STRUCT(view);
@@ -88,13 +94,34 @@ get_image(struct session *s, const struct run_options *opt, struct pull_options 
     }
 }
 
+/* ---- the root filesystem ---- */
+
+/*
+ * What will be thrown away needs no way to the disk: without `volatile` the kernel flushes the whole filesystem below
+ * an overlay when that is unmounted, which on a busy disk takes longer than the container.
+ */
+static void
+make_volatile(struct mount_list *mounts)
+{
+    int major = 0, minor = 0;
+    struct utsname host;
+
+    if (uname(&host) < 0 || sscanf(host.release, "%d.%d", &major, &minor) != 2 || major < 5 ||
+        (major == 5 && minor < 10))
+        return;
+    for (size_t i = 0; i < mounts->n; i++)
+        if (strcmp(mounts->items[i].type, "overlay") == 0 &&
+            mount_option_find(&mounts->items[i], "upperdir"))
+            strv_add(&mounts->items[i].options, "volatile");
+}
+
 /* ---- all of it ---- */
 
 /* The image, fetched when needed, and the container with its bundle. */
 static int
 get_and_make(struct session *s, const struct run_options *opt, struct pull_options *how,
-             const struct strv *args, bool start, struct timing *timing,
-             struct made_container *ret, struct err *err)
+             const struct strv *args, bool start, struct timing *timing, struct made_container *ret,
+             struct err *err)
 {
     AUTO(image_view) view = {0};
     AUTO(image) image = {0};
@@ -177,9 +204,12 @@ container_run(struct session *s, const struct run_options *opt, const char *imag
     timing_begin(&timing);
     /* before gRPC starts threads: one that does not block them would be killed by what is meant for the container */
     container_io_block_signals();
+    cgroup_warm();
     r = get_and_make(s, opt, &pull_how, args, true, &timing, &made, err);
     if (r < 0)
         return r;
+    if (opt->rm)
+        make_volatile(&made.mounts);
     how = (struct container_start){
         .record = &made.record,
         .bundle = made.bundle,

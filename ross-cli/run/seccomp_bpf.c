@@ -239,10 +239,11 @@ name_of(const struct json *seccomp, char name[static DIGEST_HEX_MAX + sizeof CAC
     hasher_update(h, by, strlen(by));
     hasher_update(h, source, len);
     hasher_peek(h, &d);
-    strcat(digest_hex(&d, name), CACHE_SUFFIX);
+    len = strlen(digest_hex(&d, name));
+    memcpy(name + len, CACHE_SUFFIX, sizeof CACHE_SUFFIX);
 }
 
-/* Profiles come and go with options and versions: beyond some number all are forgotten, the next run compiles its own. */
+/* Profiles come and go with options and versions: beyond some number all are forgotten, the next run makes its own. */
 static void
 bound_cache(int dir_fd)
 {

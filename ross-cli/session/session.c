@@ -10,6 +10,7 @@
 #include "api/client/snapshots_client.h"
 #include "api/grpc/grpc_channel.h"
 #include "libross/base/clock.h"
+#include "libross/base/path.h"
 #include "libross/config/places.h"
 #include "services.h"
 
@@ -175,8 +176,11 @@ session_content(struct session *s, struct content **ret, struct err *err)
     r = session_contentd(s, &ch, err);
     if (r < 0)
         return r;
-    if (!s->content)
+    if (!s->content) {
+        auto_free char *blobs = path_join(s->root, "content/blobs");
         s->content = content_client_new(ch);
+        content_client_read_files(s->content, blobs);
+    }
     *ret = s->content;
     return 0;
 }
