@@ -86,6 +86,18 @@ container_unref(struct container *c)
     free(c);
 }
 
+void
+container_unlink(struct container *c)
+{
+    struct container **at = &c->shim->containers;
+
+    while (*at != c)
+        at = &(*at)->next;
+    *at = c->next;
+    if (!c->shim->containers)
+        c->shim->emptied(c->shim);
+}
+
 struct runc_target
 container_target(const struct container *c)
 {
@@ -107,16 +119,6 @@ struct creation {
 };
 
 static void
-unlink_container(struct container *c)
-{
-    struct container **at = &c->shim->containers;
-
-    while (*at != c)
-        at = &(*at)->next;
-    *at = c->next;
-}
-
-static void
 creation_free(struct creation *k)
 {
     mount_list_done(&k->rootfs);
@@ -133,7 +135,7 @@ creation_undo(struct creation *k, int r, const struct err *err)
         log_warn("cannot unmount after a failed create", KV_STR("container", c->id),
                  KV_ERR(&ignored));
     c->mounted = false;
-    unlink_container(c);
+    container_unlink(c);
     k->done(k->arg, NULL, r, err);
     container_unref(c);
     creation_free(k);

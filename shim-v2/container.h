@@ -136,6 +136,8 @@ bool process_is_exec(const struct process *p);
 
 /* ---- shared by container*.c and process*.c only ---- */
 struct runc_target container_target(const struct container *c);
+/* Takes it off the shim's list; the list's reference is the caller's now. */
+void container_unlink(struct container *c);
 void process_take_turn(struct process *p, void (*fn)(void *arg), void *arg);
 void process_end_turn(struct process *p);
 /* The runtime has made process `pid_file` names: watches it, starts the copying. */

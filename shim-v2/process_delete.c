@@ -85,13 +85,9 @@ exec_delete_finish(struct deletion *d)
 /* ---- the container ---- */
 
 static void
-container_unlink(struct container *c)
+container_forget(struct container *c)
 {
-    struct container **at = &c->shim->containers;
-
-    while (*at != c)
-        at = &(*at)->next;
-    *at = c->next;
+    container_unlink(c);
     while (c->execs)
         exec_unregister(c->execs);
     oom_watch_free(c->oom);
@@ -111,7 +107,7 @@ init_delete_finish(struct deletion *d)
 
     stdio_free(p->io);
     p->io = NULL;
-    container_unlink(c);
+    container_forget(c);
     p->state = PROCESS_DELETED;
     waiters_dismiss(p);
     event_delete(c->shim->events, &x);

@@ -26,6 +26,7 @@
 
 #define LISTEN_FD      3
 #define LEAVE_LIMIT_MS 5000
+#define EMPTY_LIMIT_MS (60 * 1000) /* without a container: whoever wanted one has died */
 #define FLUSH_PAUSE_MS 1
 #define TRIM_BYTES     (64 * 1024)
 #define MMAP_BYTES     (64 * 1024)
@@ -34,6 +35,7 @@ struct server {
     struct shim shim;
     struct ttrpc_server *ttrpc;
     struct loop_timer *flush;
+    struct loop_timer *empty;
     int listen_fd;
     int64_t leave_by_ns;
 };
@@ -73,6 +75,30 @@ leave(struct shim *shim)
     s->leave_by_ns = clock_mono_ns() + LEAVE_LIMIT_MS * NS_PER_MS;
     shim_socket_remove(s->listen_fd);
     events_drain(shim->events, LEAVE_LIMIT_MS, on_events_drained, s);
+}
+
+static void
+on_empty_limit(void *arg)
+{
+    struct server *s = arg;
+
+    s->empty = NULL;
+    if (!s->shim.containers)
+        leave(&s->shim);
+}
+
+/*
+ * A daemon that is killed between the start of the shim and Create, or between Delete and Shutdown, may never come
+ * back to either; containerd 1.6 then keeps the shim for ever.
+ */
+static void
+emptied(struct shim *shim)
+{
+    struct server *s = CONTAINER_OF(shim, struct server, shim);
+
+    loop_timer_free(s->empty);
+    s->empty =
+        loop_timer_add(shim->loop, clock_mono_ns() + EMPTY_LIMIT_MS * NS_PER_MS, on_empty_limit, s);
 }
 
 static void
@@ -155,6 +181,8 @@ server_open(struct server *s, const struct shim_args *args, struct err *err)
     shim->ns = args->ns;
     shim->id = args->id;
     shim->shutdown = leave;
+    shim->emptied = emptied;
+    emptied(shim);
     shim->events = events_new(shim->loop, getenv("TTRPC_ADDRESS"), args->ns);
     shim->record = task_record_new(shim->loop, shim_state_dir(args));
     r = listen_open(args, &s->listen_fd, err);

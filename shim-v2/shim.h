@@ -19,6 +19,7 @@ struct shim {
     const char *ns, *id;
     struct container *containers;
     void (*shutdown)(struct shim *shim); /* leaves in good order */
+    void (*emptied)(struct shim *shim);  /* the last container is gone */
     bool leaving;
 };
 
