@@ -93,10 +93,21 @@ serve client "    clientcas: [$WORK/ca.pem]
 "
 certs
 cp "$WORK/ca.pem" "$ROSS_HOSTS_DIRS/$R/ca.crt"
-expect_fail 125 "registry $R" pull private/demo
+expect_fail 125 "certificates of ours come from" pull private/demo
 cp "$WORK/client.pem" "$ROSS_HOSTS_DIRS/$R/me.cert"
 cp "$WORK/client.key" "$ROSS_HOSTS_DIRS/$R/me.key"
 expect "$digest" pull private/demo
+
+# several certificates of ours: one after the other until one is taken; and when none is
+make_ca stranger
+certs
+printf 'ca = "%s"\nclient = [["%s", "%s"], ["%s", "%s"]]\n' "$WORK/ca.pem" "$WORK/stranger.pem" "$WORK/stranger.key" "$WORK/client.pem" "$WORK/client.key" >"$ROSS_HOSTS_DIRS/$R/hosts.toml"
+expect "$digest" pull private/demo
+cat "$WORK/client.pem" "$WORK/client.key" >"$WORK/both.pem"
+printf 'ca = "%s"\nclient = "%s"\n' "$WORK/ca.pem" "$WORK/both.pem" >"$ROSS_HOSTS_DIRS/$R/hosts.toml"
+expect "$digest" pull private/demo
+printf 'ca = "%s"\nclient = [["%s", "%s"], ["%s", "%s"]]\n' "$WORK/ca.pem" "$WORK/stranger.pem" "$WORK/stranger.key" "$WORK/other-ca.pem" "$WORK/other-ca.key" >"$ROSS_HOSTS_DIRS/$R/hosts.toml"
+expect_fail 125 "certificates of ours come from" pull private/demo
 
 # --- a token server
 python3 "$HERE/fakes/token.py" "$WORK/token" "$WORK/ca.pem" "$WORK/ca.key" me secret 2>"$WORK/token.log" &
@@ -131,3 +142,60 @@ ross image rm "$PLAIN/private/demo" >/dev/null 2>&1 || true
 expect "$digest" pull public/demo
 grep -q "^HEAD /v2/public/demo/manifests/latest?ns=registry.invalid" "$WORK/mirror/requests" || fail "the mirror was asked: $(cat "$WORK/mirror/requests")"
 expect_fail 125 "registry.invalid" pull nowhere/demo
+
+# --- a mirror that does not answer is given up after dial_timeout; another one has its API elsewhere and wants a header
+cat >"$WORK/deaf.py" <<'P'
+import socket, sys, time
+# a queue of one that is full: the kernel leaves further connects without an answer
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+s.listen(0)
+full = []
+for _ in range(4):
+    c = socket.socket()
+    c.setblocking(False)
+    c.connect_ex(s.getsockname())
+    full.append(c)
+print(s.getsockname()[1], flush=True)
+time.sleep(600)
+P
+python3 "$WORK/deaf.py" >"$WORK/deaf.port" &
+PIDS+=($!)
+wait_for 10 test -s "$WORK/deaf.port" || fail "the deaf server does not start"
+cat >"$WORK/proxy.py" <<'P'
+import http.server, sys, urllib.request
+# /here/is/the/api/… with the header stands for the registry's /v2/…
+class H(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *a): pass
+    def do_GET(self):
+        prefix = "/here/is/the/api/"
+        if not self.path.startswith(prefix) or self.headers.get("X-Pass") != "open":
+            self.send_error(403)
+            return
+        path = self.path[len(prefix):].split("?")[0]
+        rq = urllib.request.Request(f"http://{sys.argv[1]}/v2/{path}", method=self.command, headers={"Accept": self.headers.get("Accept", "*/*")})
+        with urllib.request.urlopen(rq) as a:
+            body = a.read()
+            self.send_response(200)
+            for k in ("Content-Type", "Docker-Content-Digest", "Content-Length"):
+                if a.headers[k]: self.send_header(k, a.headers[k])
+            self.end_headers()
+            if self.command == "GET": self.wfile.write(body)
+        with open(sys.argv[2], "a") as f: f.write(f"{self.command} {self.path}\n")
+    do_HEAD = do_GET
+s = http.server.ThreadingHTTPServer(("127.0.0.1", 0), H)
+print(s.server_address[1], flush=True)
+s.serve_forever()
+P
+python3 "$WORK/proxy.py" "$PLAIN" "$WORK/proxied" >"$WORK/proxy.port" &
+PIDS+=($!)
+wait_for 10 test -s "$WORK/proxy.port" || fail "the server with its API elsewhere does not start"
+printf 'server = "http://127.0.0.1:1"\n[host."http://127.0.0.1:%s"]\ndial_timeout = "300ms"\n[host."http://127.0.0.1:%s/here/is/the/api"]\noverride_path = true\n[host."http://127.0.0.1:%s/here/is/the/api".header]\nX-Pass = "open"\n' \
+    "$(cat "$WORK/deaf.port")" "$(cat "$WORK/proxy.port")" "$(cat "$WORK/proxy.port")" >"$ROSS_HOSTS_DIRS/$R/hosts.toml"
+(
+    export ROSS_ROOT=$WORK/root-mirror ROSS_STATE=$WORK/state-mirror
+    started=$SECONDS
+    expect "$digest" pull public/demo
+    [ $((SECONDS - started)) -le 15 ] || fail "dial_timeout is not obeyed: $((SECONDS - started)) s"
+)
+grep -q "^GET /here/is/the/api/public/demo/blobs/sha256:" "$WORK/proxied" || fail "override_path: $(cat "$WORK/proxied")"

@@ -31,6 +31,17 @@ expect_fail 125 "404" ross image tags "$REGISTRY/no/such"
 expect "one/demo" ross image search "$REGISTRY" one
 expect 3 bash -c "$BIN/ross-cli search $REGISTRY | wc -l"
 
+# --- what refers to an image: by the API where a registry has it, else by the tag that stands for it
+expect "" ross image referrers --format '{{.digest}}' "$REGISTRY/one/demo:v1"
+printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/x-sig","digest":"%s","size":1},{"mediaType":"application/vnd.oci.image.manifest.v1+json","artifactType":"application/x-sbom","digest":"%s","size":2}]}' \
+    "$digest" "$digest" >"$WORK/referrers"
+curl -fsS -X PUT -H 'Content-Type: application/vnd.oci.image.index.v1+json' --data-binary @"$WORK/referrers" "http://$REGISTRY/v2/one/demo/manifests/${digest/:/-}" -o /dev/null || fail "cannot put the referrers' tag"
+expect "application/x-sig
+application/x-sbom" ross image referrers --format '{{.artifactType}}' "$REGISTRY/one/demo:v1"
+expect 2 ross image referrers --artifact-type application/x-sbom --format '{{.size}}' "$REGISTRY/one/demo@$digest"
+ross image referrers "$REGISTRY/one/demo:v1" | grep -q 'application/x-sig' || fail "referrers: $(ross image referrers "$REGISTRY/one/demo:v1")"
+expect_fail 125 "404" ross image referrers "$REGISTRY/one/demo:none"
+
 # --- several platforms: of an index that is here in part, our manifest; of a whole one, all of it
 arch=$(dpkg --print-architecture)
 config=$(jq -r .config.digest "$WORK/demo/blobs/${digest/://}")

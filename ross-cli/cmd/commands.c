@@ -49,6 +49,7 @@ const struct command_row *const commands[] = {
     &cmd_image_save,
     &cmd_image_tags,
     &cmd_search,
+    &cmd_image_referrers,
     &cmd_login,
     &cmd_logout,
     &cmd_containerd_enable,

@@ -224,8 +224,9 @@ token_get(struct auth *a, struct http *h, const struct registry_host *host,
                                                                 : "?",
                                     query);
     struct retry retry = {.left_ms = a->retry_wait_max_ms};
+    const struct http_tls tls = registry_host_tls(host, NULL);
     struct strv secrets = {0};
-    struct exchange x = {.method = "GET", .url = url, .secrets = &secrets, .tls = &host->tls};
+    struct exchange x = {.method = "GET", .url = url, .secrets = &secrets, .tls = &tls};
     int r;
 
     if (cred->user) {
@@ -244,6 +245,7 @@ token_post(struct auth *a, struct http *h, const struct registry_host *host,
 {
     auto_free char *form = token_form(wants, scope, cred);
     struct retry retry = {.left_ms = a->retry_wait_max_ms};
+    const struct http_tls tls = registry_host_tls(host, NULL);
     struct strv headers = {0};
     int r;
 
@@ -251,7 +253,7 @@ token_post(struct auth *a, struct http *h, const struct registry_host *host,
     struct exchange x = {.method = "POST",
                          .url = wants->realm,
                          .headers = &headers,
-                         .tls = &host->tls,
+                         .tls = &tls,
                          .body = form,
                          .body_bytes = strlen(form)};
     r = token_ask(h, &x, &retry, body, ret_status, err);

@@ -8,7 +8,9 @@
 #include <sys/stat.h>
 
 #include "libross/base/buf.h"
+#include "libross/base/clock.h"
 #include "libross/base/fd.h"
+#include "libross/base/parse.h"
 #include "libross/base/path.h"
 #include "libross/config/toml.h"
 
@@ -21,8 +23,11 @@ host_done(struct registry_host *h)
     free(h->name);
     strv_done(&h->headers);
     free(h->ca_pem);
-    free(h->cert_file);
-    free(h->key_file);
+    for (size_t i = 0; i < h->n_pairs; i++) {
+        free(h->pairs[i].cert_file);
+        free(h->pairs[i].key_file);
+    }
+    free(h->pairs);
     *h = (struct registry_host){0};
 }
 
@@ -42,6 +47,48 @@ hosts_add(struct registry_hosts *h)
     h->items = xreallocarray(h->items, h->n + 1, sizeof *h->items);
     h->items[h->n] = (struct registry_host){.able = HOST_ALL};
     return &h->items[h->n++];
+}
+
+struct http_tls
+registry_host_tls(const struct registry_host *h, size_t *ret_pair)
+{
+    size_t i = atomic_load(&((struct registry_host *) (uintptr_t) h)->pair);
+    struct http_tls tls = h->tls;
+
+    if (i < h->n_pairs) {
+        tls.cert_file = h->pairs[i].cert_file;
+        tls.key_file = h->pairs[i].key_file;
+    }
+    if (ret_pair)
+        *ret_pair = i;
+    return tls;
+}
+
+bool
+registry_host_next_pair(const struct registry_host *h, size_t refused)
+{
+    struct registry_host *host = (struct registry_host *) (uintptr_t) h;
+
+    if (h->n_pairs < 2 || refused + 1 >= h->n_pairs)
+        return false;
+    /* another thread may have gone on already */
+    (void) atomic_compare_exchange_strong(&host->pair, &refused, refused + 1);
+    return true;
+}
+
+/* Takes both. */
+static int
+add_pair(struct registry_host *h, char *cert_file, char *key_file, struct err *err)
+{
+    if (h->n_pairs == HOSTS_PAIRS_MAX) {
+        free(cert_file);
+        free(key_file);
+        return err_set(err, CODE_INVALID_ARGUMENT, "more than %d client certificates",
+                       HOSTS_PAIRS_MAX);
+    }
+    h->pairs = xreallocarray(h->pairs, h->n_pairs + 1, sizeof *h->pairs);
+    h->pairs[h->n_pairs++] = (struct registry_pair){.cert_file = cert_file, .key_file = key_file};
+    return 0;
 }
 
 static void
@@ -144,11 +191,28 @@ name_in(const char *dir, const char *name)
     return *name == '/' ? xstrdup(name) : path_join(dir, name);
 }
 
+/* "me.cert" where there is "me.key" beside it. */
+static int
+docker_pairs(struct registry_host *h, const char *dir, int dir_fd, struct strv *certs,
+             struct err *err)
+{
+    int r = 0;
+
+    strv_sort(certs);
+    for (size_t i = 0; r == 0 && i < certs->n; i++) {
+        const char *cert = certs->items[i];
+        auto_free char *key = xasprintf("%.*s.key", (int) (strlen(cert) - 5), cert);
+        if (faccessat(dir_fd, key, R_OK, 0) == 0)
+            r = add_pair(h, path_join(dir, cert), path_join(dir, key), err);
+    }
+    return r;
+}
+
 /* Docker's layout: *.crt are CAs, X.cert with X.key are ours. */
 static int
 host_docker_certs(struct registry_host *h, const char *dir, int dir_fd, struct err *err)
 {
-    struct strv cas = {0};
+    AUTO(strv) cas = {0}, certs = {0};
     int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
     DIR *d = fd < 0 ? NULL : fdopendir(fd);
 
@@ -160,19 +224,13 @@ host_docker_certs(struct registry_host *h, const char *dir, int dir_fd, struct e
         size_t n = strlen(e->d_name);
         if (n > 4 && strcmp(e->d_name + n - 4, ".crt") == 0)
             strv_add(&cas, e->d_name);
-        if (n <= 5 || strcmp(e->d_name + n - 5, ".cert") != 0 || h->cert_file)
-            continue;
-        auto_free char *key = xasprintf("%.*s.key", (int) (n - 5), e->d_name);
-        if (faccessat(dir_fd, key, R_OK, 0) == 0) {
-            h->cert_file = path_join(dir, e->d_name);
-            h->key_file = path_join(dir, key);
-        }
+        else if (n > 5 && strcmp(e->d_name + n - 5, ".cert") == 0)
+            strv_add(&certs, e->d_name);
     }
     (void) closedir(d);
     strv_sort(&cas);
-    r = host_trust(h, dir_fd, &cas, err);
-    strv_done(&cas);
-    return r;
+    r = docker_pairs(h, dir, dir_fd, &certs, err);
+    return r < 0 ? r : host_trust(h, dir_fd, &cas, err);
 }
 
 /* ---- hosts.toml ---- */
@@ -231,29 +289,47 @@ read_capabilities(struct registry_host *h, const struct toml *v, struct err *err
     return r;
 }
 
-/* A file, a list of files, or a list of [cert, key] pairs; the first is used. */
+/* [certificate, key], or one file with both. */
+static int
+read_pair(struct registry_host *h, const struct toml *v, const char *dir, struct err *err)
+{
+    AUTO(strv) names = {0};
+    int r = read_strings(v, "client", &names, err);
+
+    if (r == 0 && (names.n < 1 || names.n > 2))
+        r = wrong(v, "client", "files, or [certificate, key] pairs", err);
+    if (r < 0)
+        return r;
+    return add_pair(h, name_in(dir, names.items[0]), name_in(dir, names.items[names.n - 1]), err);
+}
+
+/* A file, a list of files, or a list of [certificate, key] pairs. */
 static int
 read_client(struct registry_host *h, const struct toml *v, const char *dir, struct err *err)
 {
-    struct strv names = {0};
     int r = 0;
 
     if (!v)
         return 0;
-    if (toml_type(v) == TOML_ARRAY && toml_len(v) > 0 && toml_type(toml_at(v, 0)) == TOML_ARRAY)
-        v = toml_at(v, 0);
-    else if (toml_type(v) == TOML_ARRAY && toml_len(v) > 1)
-        r = wrong(v, "client", "one file or [certificate, key] pairs", err);
-    if (r == 0)
-        r = read_strings(v, "client", &names, err);
-    if (r == 0 && names.n > 2)
-        r = wrong(v, "client", "one file or [certificate, key] pairs", err);
-    if (r == 0 && names.n > 0) {
-        h->cert_file = name_in(dir, names.items[0]);
-        h->key_file = name_in(dir, names.items[names.n - 1]);
-    }
-    strv_done(&names);
+    if (toml_type(v) != TOML_ARRAY)
+        return read_pair(h, v, dir, err);
+    for (size_t i = 0; r == 0 && i < toml_len(v); i++)
+        r = read_pair(h, toml_at(v, i), dir, err);
     return r;
+}
+
+/* How long connecting may take: "5s". */
+static int
+read_dial_timeout(struct registry_host *h, const struct toml *v, struct err *err)
+{
+    int64_t ns;
+
+    if (!v)
+        return 0;
+    if (!toml_str(v) || parse_duration(toml_str(v), &ns, NULL) < 0 || ns < NS_PER_MS)
+        return wrong(v, "dial_timeout", "a duration such as \"5s\"", err);
+    h->tls.connect_timeout_ms = ns / NS_PER_MS;
+    return 0;
 }
 
 static int
@@ -301,6 +377,8 @@ read_host(struct registry_host *h, const struct hosts_options *opt, const char *
         r = read_capabilities(h, toml_find(table, "capabilities"), err);
     if (r == 0)
         r = read_client(h, toml_find(table, "client"), dir, err);
+    if (r == 0)
+        r = read_dial_timeout(h, toml_find(table, "dial_timeout"), err);
     if (r == 0)
         r = read_headers(h, toml_find(table, "header"), err);
     if (r == 0 && toml_find(table, "ca"))
@@ -417,8 +495,6 @@ hosts_load(const struct hosts_options *opt, const char *host, struct registry_ho
         struct registry_host *h = &hosts.items[i];
         h->tls.skip_verify = h->tls.skip_verify || opt->skip_verify;
         h->tls.ca_pem = h->ca_pem;
-        h->tls.cert_file = h->cert_file;
-        h->tls.key_file = h->key_file;
         /* Certificates say that TLS is meant, and that it is to be checked. */
         if (h->ca_pem && h->guess_plain) {
             h->guess_plain = false;

@@ -11,6 +11,7 @@
 
 #define HOSTS_MAX         32 /* servers for one registry */
 #define HOSTS_DIRS        "/etc/ross/certs.d:/etc/containerd/certs.d:/etc/docker/certs.d"
+#define HOSTS_PAIRS_MAX   16                /* certificates of ours for one server */
 #define HOSTS_CA_SIZE_MAX (8 * 1024 * 1024) /* all certificates of one server together */
 
 enum {
@@ -19,6 +20,11 @@ enum {
     HOST_PUSH = 4,
     HOST_REFERRERS = 8,
     HOST_ALL = 15,
+};
+
+/* A certificate of ours and its key, PEM; both may be one file. */
+struct registry_pair {
+    char *cert_file, *key_file;
 };
 
 struct registry_host {
@@ -31,9 +37,17 @@ struct registry_host {
     bool
         guess_plain; /* a local server of which nothing is known: http when it does not speak TLS */
     struct strv headers; /* for this server only */
-    struct http_tls tls; /* points to the next three */
-    char *ca_pem, *cert_file, *key_file;
+    struct http_tls tls; /* all but the certificate of ours; points to ca_pem */
+    char *ca_pem;
+    struct registry_pair
+        *pairs; /* n_pairs that the server may be shown, one after the other until it takes one */
+    size_t n_pairs;
+    atomic_size_t pair; /* the one to show now */
 };
+/* How to speak TLS to it now; *ret_pair (may be NULL) tells which certificate that shows. Borrowed from `h`. */
+struct http_tls registry_host_tls(const struct registry_host *h, size_t *ret_pair);
+/* The server did not take that certificate: true when there is another one to show. */
+bool registry_host_next_pair(const struct registry_host *h, size_t refused);
 
 /* The servers of one registry; the last is the registry itself. */
 struct registry_hosts {

@@ -95,7 +95,8 @@ reads_hosts_toml(void **state)
         "server = \"https://registry-1.docker.io\"\nca = \"ca.pem\"\n"
         "[host.\"https://mirror.example/prefix/\"]\n"
         "capabilities = [\"pull\", \"resolve\"]\nskip_verify = true\n"
-        "client = [[\"/c/crt\", \"key\"]]\n"
+        "client = [[\"/c/crt\", \"key\"], [\"both.pem\"], [\"/d\", \"/e\"]]\n"
+        "dial_timeout = \"1500ms\"\n"
         "[host.\"https://mirror.example/prefix/\".header]\nX-One = \"1\"\nX-Two = [\"a\", \"b\"]\n"
         "[host.\"http://second:8080/x/api\"]\noverride_path = true\n"
         "[host.\"third\"]\n");
@@ -107,9 +108,8 @@ reads_hosts_toml(void **state)
     assert_true(m->mirror);
     assert_int_equal(m->able, HOST_PULL | HOST_RESOLVE);
     assert_true(m->tls.skip_verify);
-    assert_string_equal(m->tls.cert_file, "/c/crt");
-    auto_free char *key = xasprintf("%s/docker.io/key", dir);
-    assert_string_equal(m->tls.key_file, key);
+    assert_int_equal(m->tls.connect_timeout_ms, 1500);
+    assert_int_equal(h.items[1].tls.connect_timeout_ms, 0);
     assert_int_equal(m->headers.n, 3);
     assert_string_equal(m->headers.items[2], "X-Two: b");
     assert_string_equal(h.items[1].base, "http://second:8080/x/api");
@@ -119,6 +119,41 @@ reads_hosts_toml(void **state)
     assert_string_equal(h.items[3].name, "docker.io");
     assert_false(h.items[3].mirror);
     assert_int_equal(strncmp(h.items[3].tls.ca_pem, "CERT\n", 5), 0);
+}
+
+static void
+shows_one_certificate_after_the_other(void **state)
+{
+    static const char *const certs[] = {"/c/crt", "/both.pem", "/d"};
+    static const char *const keys[] = {"/key", "/both.pem", "/e"};
+    AUTO(registry_hosts) h = {0};
+    struct err err = {0};
+    size_t at;
+    (void) state;
+
+    put("pairs/hosts.toml", "client = [[\"/c/crt\", \"key\"], [\"both.pem\"], [\"/d\", \"/e\"]]\n");
+    put("files/hosts.toml", "client = [\"a\", \"b\"]\n");
+    put("one/hosts.toml", "client = \"a\"\n");
+    assert_ok(load("pairs", &h, &err), &err);
+    for (size_t i = 0; i < ARRAY_LEN(certs); i++) {
+        struct http_tls tls = registry_host_tls(&h.items[0], &at);
+        assert_int_equal(at, i);
+        assert_non_null(strstr(tls.cert_file, certs[i]));
+        assert_non_null(strstr(tls.key_file, keys[i]));
+        assert_int_equal(registry_host_next_pair(&h.items[0], at), i < 2);
+    }
+    /* who comes late with an older refusal is served with what is shown now */
+    assert_true(registry_host_next_pair(&h.items[0], 0));
+    (void) registry_host_tls(&h.items[0], &at);
+    assert_int_equal(at, 2);
+    registry_hosts_done(&h);
+    assert_ok(load("files", &h, &err), &err);
+    assert_int_equal(h.items[0].n_pairs, 2);
+    registry_hosts_done(&h);
+    assert_ok(load("one", &h, &err), &err);
+    assert_int_equal(h.items[0].n_pairs, 1);
+    assert_string_equal(h.items[0].pairs[0].cert_file, h.items[0].pairs[0].key_file);
+    assert_false(registry_host_next_pair(&h.items[0], 0));
 }
 
 static void
@@ -153,11 +188,15 @@ docker_certificates(void **state)
     put("127.0.0.1:5000/a.crt", "A");
     put("127.0.0.1:5000/me.cert", "C");
     put("127.0.0.1:5000/me.key", "K");
+    put("127.0.0.1:5000/also.cert", "C");
+    put("127.0.0.1:5000/also.key", "K");
     put("127.0.0.1:5000/lonely.cert", "C");
     assert_ok(load("127.0.0.1:5000", &h, &err), &err);
     assert_int_equal(strncmp(h.items[0].tls.ca_pem, "A\nB\n", 4), 0);
-    assert_non_null(strstr(h.items[0].tls.cert_file, "/me.cert"));
-    assert_non_null(strstr(h.items[0].tls.key_file, "/me.key"));
+    assert_int_equal(h.items[0].n_pairs, 2);
+    assert_non_null(strstr(h.items[0].pairs[0].cert_file, "/also.cert"));
+    assert_non_null(strstr(h.items[0].pairs[1].cert_file, "/me.cert"));
+    assert_non_null(strstr(h.items[0].pairs[1].key_file, "/me.key"));
     /* Certificates mean TLS that is checked. */
     assert_false(h.items[0].guess_plain);
     assert_false(h.items[0].tls.skip_verify);
@@ -178,7 +217,12 @@ refuses_mistakes(void **state)
         {"capabilities = [1]\n", "list of strings", CODE_INVALID_ARGUMENT},
         {"ca = \"missing.pem\"\n", "missing.pem", CODE_NOT_FOUND},
         {"[header]\nA = \"x\\r\\nB: y\"\n", "one line", CODE_INVALID_ARGUMENT},
-        {"client = [\"a\", \"b\"]\n", "pairs", CODE_INVALID_ARGUMENT},
+        {"client = [[\"a\", \"b\", \"c\"]]\n", "pairs", CODE_INVALID_ARGUMENT},
+        {"client = [[]]\n", "pairs", CODE_INVALID_ARGUMENT},
+        {"client = 3\n", "list of strings", CODE_INVALID_ARGUMENT},
+        {"dial_timeout = 3\n", "a duration", CODE_INVALID_ARGUMENT},
+        {"dial_timeout = \"soon\"\n", "a duration", CODE_INVALID_ARGUMENT},
+        {"dial_timeout = \"0s\"\n", "a duration", CODE_INVALID_ARGUMENT},
         {"[host\n", "line 1", CODE_INVALID_ARGUMENT},
     };
     (void) state;
@@ -199,6 +243,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults),
         cmocka_unit_test_setup_teardown(reads_hosts_toml, setup, teardown),
+        cmocka_unit_test_setup_teardown(shows_one_certificate_after_the_other, setup, teardown),
         cmocka_unit_test_setup_teardown(directories_in_order, setup, teardown),
         cmocka_unit_test_setup_teardown(docker_certificates, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_mistakes, setup, teardown),

@@ -263,6 +263,15 @@ static const struct {
     {CURLE_OUT_OF_MEMORY, HTTP_FAILED_OTHER, CODE_RESOURCE_EXHAUSTED, NULL},
 };
 
+/* A TLS alert about a certificate: while connecting, or with TLS 1.3 when the answer is read. */
+static bool
+is_refusal(CURLcode code, const char *text)
+{
+    return (code == CURLE_SSL_CONNECT_ERROR || code == CURLE_RECV_ERROR ||
+            code == CURLE_SEND_ERROR) &&
+           strstr(text, "alert") && (strstr(text, "certificate") || strstr(text, "unknown ca"));
+}
+
 static void
 call_judge(struct http_call *c, CURLcode code)
 {
@@ -280,6 +289,10 @@ call_judge(struct http_call *c, CURLcode code)
     if (code == CURLE_OPERATION_TIMEDOUT &&
         curl.easy_getinfo(c->easy, CURLINFO_CONNECT_TIME, &connected) == CURLE_OK && connected <= 0)
         failure = HTTP_FAILED_CONNECT;
+    if (is_refusal(code, c->curl_error)) {
+        failure = HTTP_FAILED_REFUSED;
+        err_code = CODE_FAILED_PRECONDITION;
+    }
     if (!text)
         text = c->curl_error[0] ? c->curl_error : curl.easy_strerror(code);
     c->failure = failure;
@@ -560,6 +573,8 @@ call_setup_tls(struct http_call *c, const struct http_tls *tls)
 {
     if (!tls)
         return;
+    if (tls->connect_timeout_ms)
+        SET(CURLOPT_CONNECTTIMEOUT_MS, (long) tls->connect_timeout_ms);
     if (tls->skip_verify) {
         SET(CURLOPT_SSL_VERIFYPEER, 0L);
         SET(CURLOPT_SSL_VERIFYHOST, 0L);

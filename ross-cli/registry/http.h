@@ -40,11 +40,12 @@ void http_reset(struct http *h);
 /* Waits that long; Canceled when http_cancel came. */
 int http_wait(struct http *h, int64_t ms, struct err *err);
 
-/* How TLS is done with a host; borrowed while a call lives. */
+/* How a host is connected to, by TLS when its URL says so; borrowed while a call lives. */
 struct http_tls {
     bool skip_verify;
     const char *ca_pem; /* certificates to trust, instead of the system's; NULL = the system's */
     const char *cert_file, *key_file; /* our own, PEM; NULL = none */
+    int64_t connect_timeout_ms;       /* 0 = that of http_options */
 };
 
 struct http_request {
@@ -65,6 +66,7 @@ enum http_failure {
     HTTP_FAILED_CONNECT, /* refused, unreachable, timed out before anything was sent */
     HTTP_FAILED_TLS,     /* the peer does not speak TLS as we do */
     HTTP_FAILED_VERIFY,  /* its certificate is not trusted */
+    HTTP_FAILED_REFUSED, /* it does not take our certificate, or wants one */
     HTTP_FAILED_BROKEN,  /* the connection broke or stalled */
     HTTP_FAILED_OTHER,
 };

@@ -85,11 +85,26 @@ request_url(const struct request *q)
                      ns ? ns : "");
 }
 
-/* One attempt with what authorization is known; *ret_sent is the header's value. */
-static int
-attempt(struct registry *r, const struct request *q, char **ret_sent, struct http_call **ret,
-        enum http_failure *ret_failure, struct err *err)
+/* What was tried, and how it failed when no answer came. */
+struct attempt {
+    char *sent; /* the value of Authorization */
+    size_t pair;
+    bool was_plain;
+    enum http_failure failure;
+};
+
+static void
+attempt_done(struct attempt *a)
 {
+    free(a->sent);
+}
+
+/* One attempt with what is known of authorization and certificates, noted in `a`. */
+static int
+attempt(struct registry *r, const struct request *q, struct attempt *a, struct http_call **ret,
+        struct err *err)
+{
+    const struct http_tls tls = registry_host_tls(q->host, &a->pair);
     auto_free char *url = request_url(q), *value = NULL;
     struct strv secrets = {0};
     int rc = auth_header(r->auth, r->http, q->host, q->scope, &value, err);
@@ -103,27 +118,30 @@ attempt(struct registry *r, const struct request *q, char **ret_sent, struct htt
                          .url = url,
                          .headers = q->headers,
                          .secrets = &secrets,
-                         .tls = &q->host->tls,
+                         .tls = &tls,
                          .body = q->body,
                          .body_bytes = q->body_bytes};
-    rc = exchange_start(r->http, &x, ret, ret_failure, err);
+    a->was_plain = speaks_plain(q->host);
+    rc = exchange_start(r->http, &x, ret, &a->failure, err);
     strv_done(&secrets);
-    *ret_sent = TAKE(value);
+    a->sent = TAKE(value);
     return rc;
 }
 
 /* No answer came: 1 to ask again. */
 static int
-after_failure(struct registry *r, const struct request *q, bool was_plain,
-              enum http_failure failure, struct retry *retry, struct err *err)
+after_failure(struct registry *r, const struct request *q, const struct attempt *a,
+              struct retry *retry, struct err *err)
 {
     struct registry_host *host = (struct registry_host *) (uintptr_t) q->host;
 
-    if (failure == HTTP_FAILED_TLS && host->guess_plain && !was_plain) {
+    if (a->failure == HTTP_FAILED_TLS && host->guess_plain && !a->was_plain) {
         atomic_store(&host->speaks_plain, true);
         return 1;
     }
-    return failure == HTTP_FAILED_BROKEN ? retry_wait(retry, r->http, -1, err) : 0;
+    if (a->failure == HTTP_FAILED_REFUSED && registry_host_next_pair(host, a->pair))
+        return 1;
+    return a->failure == HTTP_FAILED_BROKEN ? retry_wait(retry, r->http, -1, err) : 0;
 }
 
 static int
@@ -132,10 +150,14 @@ failure_wrap(const struct request *q, int rc, enum http_failure failure, struct 
     size_t len;
 
     (void) err_wrap(err, rc, "registry %s", q->host->name);
-    if (failure == HTTP_FAILED_TLS && err) {
+    const char *hint = failure == HTTP_FAILED_TLS ? "if it is meant to be plain HTTP: --plain-http"
+                       : failure == HTTP_FAILED_REFUSED
+                           ? "certificates of ours come from hosts.toml or X.cert and X.key"
+                           : NULL;
+
+    if (hint && err) {
         len = strlen(err->msg);
-        (void) snprintf(err->msg + len, sizeof err->msg - len,
-                        " (if it is meant to be plain HTTP: --plain-http)");
+        (void) snprintf(err->msg + len, sizeof err->msg - len, " (%s)", hint);
     }
     return rc;
 }
@@ -161,22 +183,20 @@ request_send(struct registry *r, const struct request *q, struct http_call **ret
 
     for (;;) {
         AUTO_PTR(http_call) c = NULL;
-        auto_free char *sent = NULL;
-        enum http_failure failure = HTTP_OK;
-        bool was_plain = speaks_plain(q->host);
-        int status, again, rc = attempt(r, q, &sent, &c, &failure, err);
+        AUTO(attempt) a = {.failure = HTTP_OK};
+        int status, again, rc = attempt(r, q, &a, &c, err);
 
         if (rc < 0) {
             struct err ignored = {0};
-            again = after_failure(r, q, was_plain, failure, &retry, &ignored);
+            again = after_failure(r, q, &a, &retry, &ignored);
             if (again > 0)
                 continue;
-            return failure_wrap(q, rc, failure, err);
+            return failure_wrap(q, rc, a.failure, err);
         }
         status = http_call_status(c, err);
         again = 0;
         if (status == 401)
-            again = after_challenge(r, q, c, sent, &challenges, err);
+            again = after_challenge(r, q, c, a.sent, &challenges, err);
         else if (answer_is_temporary(status))
             again = retry_wait(
                 &retry, r->http,
@@ -205,7 +225,7 @@ request_upload(struct registry *r, const struct request *q, int64_t bytes, struc
     struct request at_home = *q;
     auto_free char *url = request_url(q), *value = NULL, *root = NULL;
     struct strv headers = {0};
-    struct http_tls tls = q->host->tls;
+    struct http_tls tls = registry_host_tls(q->host, NULL);
     int rc;
 
     at_home.path = "/";
