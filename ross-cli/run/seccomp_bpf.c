@@ -149,8 +149,9 @@ add_row(scmp_filter_ctx ctx, uint32_t default_action, const struct json *row, st
     for (size_t i = 0; i < json_len(names); i++) {
         const char *name = json_str(json_at(names, i));
         int nr = name ? seccomp_syscall_resolve_name(name) : __NR_SCMP_ERROR;
+        /* a call that this library does not know cannot be in its filter: the default holds */
         if (nr == __NR_SCMP_ERROR)
-            continue; /* a call that this library does not know cannot be in its filter: the default holds, as in runc */
+            continue;
         if (add_rule(ctx, action, nr, cmp, json_len(args)) < 0)
             return refused(err, name);
     }
