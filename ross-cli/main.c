@@ -123,16 +123,12 @@ asks_for_help(int n, char **words, bool stop_at_word)
 }
 
 static int
-run_command(struct session *s, const struct command_row *c, int argc, char **argv)
+run_command_with(struct session *s, const struct command_row *c, void *options, int argc,
+                 char **argv)
 {
-    auto_free void *options = xcalloc(1, c->options_size ? c->options_size : 1);
     struct err err = {0};
     int words, n, r;
 
-    if (asks_for_help(argc - 1, argv + 1, c->stop_at_word)) {
-        help_command(stdout, c);
-        return 0;
-    }
     r = options_parse(c->options, command_options_n(c), options, argc, argv, c->stop_at_word,
                       &words, &err);
     if (r < 0) {
@@ -148,6 +144,21 @@ run_command(struct session *s, const struct command_row *c, int argc, char **arg
     }
     r = c->run(s, options, n, argv + words, &err);
     return r < 0 ? complain(EXIT_OURS, &err) : r;
+}
+
+static int
+run_command(struct session *s, const struct command_row *c, int argc, char **argv)
+{
+    auto_free void *options = xcalloc(1, c->options_size ? c->options_size : 1);
+    int r;
+
+    if (asks_for_help(argc - 1, argv + 1, c->stop_at_word)) {
+        help_command(stdout, c);
+        return 0;
+    }
+    r = run_command_with(s, c, options, argc, argv);
+    options_done(c->options, command_options_n(c), options);
+    return r;
 }
 
 static int

@@ -400,3 +400,11 @@ options_read_file(const char *path, const struct option_row *rows, size_t n, voi
     }
     return 0;
 }
+
+void
+options_done(const struct option_row *rows, size_t n, void *into)
+{
+    for (size_t i = 0; i < n; i++)
+        if (rows[i].type == OPTION_STRV)
+            strv_done((struct strv *) ((char *) into + rows[i].offset));
+}

@@ -49,3 +49,5 @@ void options_help(FILE *to, const struct option_row *rows, size_t n);
  */
 int options_read_file(const char *path, const struct option_row *rows, size_t n, void *into,
                       struct err *err);
+/* Releases the lists in `into`, the only values that own memory, and leaves them empty. */
+void options_done(const struct option_row *rows, size_t n, void *into);

@@ -80,7 +80,7 @@ parses_all_forms(void **state)
         assert_string_equal(o.env.items[0], "A=1");
         assert_string_equal(o.env.items[1], "B=2");
         assert_string_equal(argv[words], "img");
-        strv_done(&o.env);
+        options_done(rows, ARRAY_LEN(rows), &o);
     }
 }
 
@@ -227,7 +227,7 @@ reads_a_settings_file(void **state)
     assert_int_equal(o.memory, 1 << 20);
     assert_int_equal(o.timeout, INT64_C(30000000000));
     assert_int_equal(o.pids, 9);
-    strv_done(&o.env);
+    options_done(rows, ARRAY_LEN(rows), &o);
 }
 
 static void
@@ -257,7 +257,7 @@ mistakes_in_a_settings_file_are_named(void **state)
         assert_code(read_text(lines[i].text, &o, &err), CODE_INVALID_ARGUMENT, &err);
         if (!strstr(err.msg, lines[i].says))
             fail_msg("row %zu: %s", i, err.msg);
-        strv_done(&o.env);
+        options_done(rows, ARRAY_LEN(rows), &o);
     }
     {
         struct opts o = {0};
