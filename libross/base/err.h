@@ -57,3 +57,10 @@ int err_wrap(struct err *err, int r, const char *fmt, ...) __attribute__((format
 
 /* "NotFound" …; "Code(99)" class numbers give "Unknown". Static storage. */
 const char *code_name(int code);
+
+#ifdef __clang_analyzer__
+/* clang-tidy looks at one file at a time: what these return has to be written where it can see it. */
+#define err_set(err, ...)     ((void) (err_set) (err, __VA_ARGS__), -1)
+#define err_sys(err, ...)     ((void) (err_sys) (err, __VA_ARGS__), -1)
+#define err_wrap(err, r, ...) ((void) (err_wrap) (err, r, __VA_ARGS__), (r))
+#endif
