@@ -80,6 +80,7 @@ static struct reaper_child *
 child_find(struct reaper *r, pid_t pid)
 {
     for (struct reaper_child *c = r->children; c; c = c->next)
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): child_unlink took the freed ones out of the list */
         if (c->pid == pid)
             return c;
     return NULL;
@@ -144,7 +145,7 @@ reaper_free(struct reaper *r)
     while (r->children) {
         struct reaper_child *c = r->children;
 
-        child_unlink(c);
+        child_unlink(c); /* NOLINT(clang-analyzer-unix.Malloc): as above */
         free(c);
     }
     free(r);

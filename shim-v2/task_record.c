@@ -221,6 +221,7 @@ task_record_free(struct task_record *t)
     if (!t)
         return;
     while (t->waiting) {
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): entry_free takes the freed one out of the list */
         (void) write_once(t->state_dir, &t->waiting->row, t->waiting->forget, true, NULL);
         entry_free(t->waiting);
     }

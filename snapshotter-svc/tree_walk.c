@@ -129,7 +129,8 @@ run(struct walk *w, int *fd, struct err *err)
             continue;
         }
         free(name);
-        name = TAKE(top->subdirs.items[--top->subdirs.n]);
+        top->subdirs.n--;
+        name = TAKE(top->subdirs.items[top->subdirs.n]);
         sub = openat(*fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (sub < 0) {
             if (errno != ENOENT && errno != ENOTDIR && errno != ELOOP)
