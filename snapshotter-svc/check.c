@@ -63,7 +63,7 @@ check_committed_tree(struct check *c, const struct snapshot_info *info, uint64_t
                      const struct snapshot_usage *stored, struct err *err)
 {
     auto_close int fd = -1;
-    struct usage_scan u;
+    struct usage_scan u = {0};
     int r;
 
     r = snap_dirs_open_fs(c->dirs, id, &fd, err);
