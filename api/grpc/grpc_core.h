@@ -28,13 +28,16 @@ int grpc_core_socket_path(const char *address, const char **ret, struct err *err
 
 /* The packed message in one slice; ResourceExhausted beyond RPC_MESSAGE_MAX. */
 int grpc_core_pack(const ProtobufCMessage *msg, grpc_byte_buffer **ret, struct err *err);
+/* The same, but a bytes field that points to the start of `data` is sent as part of that slice. */
+int grpc_core_pack_with(const ProtobufCMessage *msg, const grpc_slice *data, grpc_byte_buffer **ret,
+                        struct err *err);
 /* Unpacks into the arena and destroys the buffer, also when it fails. NULL is the empty message. */
 int grpc_core_unpack(const ProtobufCMessageDescriptor *desc, struct arena *arena,
                      grpc_byte_buffer *bytes, void **ret_msg, struct err *err);
 
-/* The bytes of a buffer in one piece: in place when they are, else copied into *ret_copy (malloc'ed). */
-int grpc_core_bytes(grpc_byte_buffer *b, grpc_byte_buffer_reader *reader, const void **ret,
-                    size_t *ret_n, void **ret_copy, struct err *err);
+/* The bytes of a buffer in one piece, in the arena. */
+int grpc_core_bytes(grpc_byte_buffer *b, struct arena *arena, const void **ret, size_t *ret_n,
+                    struct err *err);
 
 /*
  * What one thread gives to gRPC with a tag and another takes from it with that tag is ordered by gRPC's queues,

@@ -32,8 +32,9 @@
 #include "server_call.h"
 
 #define THREADS_MAX_DEFAULT 256
-#define POLLERS_MAX         2  /* idle threads that wait on the queue */
-#define PARK_SECONDS        10 /* a parked thread ends after this */
+#define POLLERS_MAX                                                                                \
+    1 /* idle threads that wait on the queue: a second one would be woken for nothing */
+#define PARK_SECONDS 10 /* a parked thread ends after this */
 
 struct grpc_service_host {
     struct server_calls calls;
@@ -147,6 +148,29 @@ call_begin(struct grpc_service_host *h, struct server_call *c)
     return run;
 }
 
+static bool
+is_quick(const struct server_call *c)
+{
+    return c->method->registered && c->method->route.row->kind == RPC_QUICK;
+}
+
+/* Without handing the queue to another thread first: that would take longer than the call. */
+static void
+call_run_here(struct grpc_service_host *h, struct server_call *c)
+{
+    (void) pthread_mutex_lock(&h->lock);
+    h->running++;
+    (void) pthread_mutex_unlock(&h->lock);
+    server_call_arm(&h->calls, c->method);
+    server_call_run(c);
+    (void) pthread_mutex_lock(&h->lock);
+    if (--h->running == 0) {
+        h->idle_since_ns = clock_mono_ns();
+        (void) pthread_cond_broadcast(&h->ended);
+    }
+    (void) pthread_mutex_unlock(&h->lock);
+}
+
 /* After its calls: true when the thread shall poll again, false when it shall end. */
 static bool
 thread_rest(struct grpc_service_host *h)
@@ -206,6 +230,8 @@ thread_main(void *arg)
             server_call_completed(tag, ev.success);
         } else if (!ev.success) {
             server_call_unref(tag->call); /* the server stops */
+        } else if (is_quick(tag->call)) {
+            call_run_here(h, tag->call);
         } else if (call_begin(h, tag->call)) {
             calls_run(h, tag->call);
             if (!thread_rest(h))

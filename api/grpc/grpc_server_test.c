@@ -154,6 +154,7 @@ serves_every_kind(void **state)
     toy_case_unary(f->ch);
     toy_case_errors(f->ch);
     toy_case_server_stream(f->ch);
+    toy_case_large_data(f->ch);
     toy_case_client_stream(f->ch);
     toy_case_bidi(f->ch);
     toy_case_stream_cancel(f->ch, &f->toy);

@@ -11,11 +11,12 @@
 
 #include "api/rpc/rpc_log.h"
 #include "libross/base/clock.h"
+#include "send_buffer.h"
 
 bool
 server_method_has_request(const struct rpc_route *route)
 {
-    return route->row->kind == RPC_UNARY || route->row->kind == RPC_SERVER_STREAM;
+    return rpc_kind_is_unary(route->row->kind) || route->row->kind == RPC_SERVER_STREAM;
 }
 
 void
@@ -50,6 +51,14 @@ server_call_arm(struct server_calls *all, struct server_method *m)
 }
 
 static void
+buffer_drop(struct server_call *c)
+{
+    if (c->has_buffer)
+        grpc_slice_unref(c->buffer);
+    c->has_buffer = false;
+}
+
+static void
 call_release(struct server_call *c)
 {
     if (!c->method->registered)
@@ -59,6 +68,7 @@ call_release(struct server_call *c)
         grpc_byte_buffer_destroy(c->payload);
     if (c->received)
         grpc_byte_buffer_destroy(c->received);
+    buffer_drop(c);
     if (c->grpc)
         grpc_call_unref(c->grpc);
     arena_done(&c->recv_arena);
@@ -199,6 +209,18 @@ meta_op(struct server_call *c, grpc_op *op)
     return 1;
 }
 
+static void *
+server_send_buffer(struct rpc_call *base, size_t want, size_t *ret_n)
+{
+    struct server_call *c = CONTAINER_OF(base, struct server_call, base);
+
+    buffer_drop(c);
+    c->buffer = send_buffer_get(want);
+    c->has_buffer = true;
+    *ret_n = GRPC_SLICE_LENGTH(c->buffer);
+    return GRPC_SLICE_START_PTR(c->buffer);
+}
+
 /* Returns when gRPC has taken the message; the next call waits until the peer's window had room for it. */
 static int
 server_send(struct rpc_call *base, const ProtobufCMessage *msg, struct err *err)
@@ -209,7 +231,11 @@ server_send(struct rpc_call *base, const ProtobufCMessage *msg, struct err *err)
     size_t n;
     int r;
 
-    r = grpc_core_pack(msg, &bytes, err);
+    if (c->has_buffer)
+        r = grpc_core_pack_with(msg, &c->buffer, &bytes, err);
+    else
+        r = grpc_core_pack(msg, &bytes, err);
+    buffer_drop(c);
     if (r < 0)
         return r;
     if (!op_wait(c, &c->send_busy, &c->send_failed) || rpc_call_cancelled(base)) {
@@ -223,7 +249,8 @@ server_send(struct rpc_call *base, const ProtobufCMessage *msg, struct err *err)
     return 0;
 }
 
-static const struct rpc_call_ops server_ops = {.recv = server_recv, .send = server_send};
+static const struct rpc_call_ops server_ops = {
+    .recv = server_recv, .send = server_send, .send_buffer = server_send_buffer};
 
 /* ---- running a call ---- */
 
@@ -268,24 +295,17 @@ unknown_method(struct server_call *c, struct err *err)
 static int
 handler_run(struct server_call *c, struct err *err)
 {
-    grpc_byte_buffer_reader reader;
     const void *p = NULL;
-    void *copy = NULL;
     size_t n = 0;
     int r = 0;
 
     if (!c->method->registered)
         return unknown_method(c, err);
     if (c->payload)
-        r = grpc_core_bytes(c->payload, &reader, &p, &n, &copy, err);
+        r = grpc_core_bytes(c->payload, &c->base.arena, &p, &n, err);
     else if (server_method_has_request(&c->base.route))
         r = err_set(err, CODE_INTERNAL, "the request message is missing");
-    if (r == 0)
-        r = rpc_call_run(&c->base, p, n, err);
-    free(copy);
-    if (p)
-        grpc_byte_buffer_reader_destroy(&reader);
-    return r;
+    return r < 0 ? r : rpc_call_run(&c->base, p, n, err);
 }
 
 static void

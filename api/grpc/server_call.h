@@ -55,7 +55,8 @@ struct server_call {
     grpc_byte_buffer *received;
 
     /* The handler's thread only. */
-    bool recv_started, meta_sent;
+    bool recv_started, meta_sent, has_buffer;
+    grpc_slice buffer; /* for the next message, when has_buffer */
     struct arena recv_arena;
 };
 

@@ -8,7 +8,8 @@
 #include "rpc_call.h"
 #include "rpc_wire.h"
 
-#define META_NAME_MAX 4096 /* namespace and lease names; longer ones are not kept */
+#define SEND_BUFFER_SIZE (64 * 1024)
+#define META_NAME_MAX    4096 /* namespace and lease names; longer ones are not kept */
 
 /* ---- the serving side ---- */
 
@@ -64,8 +65,8 @@ int
 rpc_call_run(struct rpc_call *call, const void *bytes, size_t n, struct err *err)
 {
     const struct rpc_method *row = call->route.row;
-    bool has_request = row->kind == RPC_UNARY || row->kind == RPC_SERVER_STREAM;
-    bool has_reply = row->kind == RPC_UNARY || row->kind == RPC_CLIENT_STREAM;
+    bool has_request = rpc_kind_is_unary(row->kind) || row->kind == RPC_SERVER_STREAM;
+    bool has_reply = rpc_kind_is_unary(row->kind) || row->kind == RPC_CLIENT_STREAM;
     void *request = NULL;
     int r;
 
@@ -122,6 +123,17 @@ rpc_send(struct rpc_call *call, const void *msg, struct err *err)
 {
     assert(call->route.row->kind == RPC_SERVER_STREAM || call->route.row->kind == RPC_BIDI);
     return call->ops->send(call, msg, err);
+}
+
+void *
+rpc_send_buffer(struct rpc_call *call, size_t want, size_t *ret_n)
+{
+    if (call->ops->send_buffer)
+        return call->ops->send_buffer(call, want, ret_n);
+    if (!call->send_buffer)
+        call->send_buffer = arena_alloc(&call->arena, SEND_BUFFER_SIZE);
+    *ret_n = want < SEND_BUFFER_SIZE ? want : SEND_BUFFER_SIZE;
+    return call->send_buffer;
 }
 
 bool

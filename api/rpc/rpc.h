@@ -24,7 +24,17 @@
 #define RPC_MESSAGE_MAX                                                                            \
     (16 * 1024 * 1024) /* containerd's limit in both directions, reference 12.1 */
 
-enum rpc_kind { RPC_UNARY, RPC_SERVER_STREAM, RPC_CLIENT_STREAM, RPC_BIDI };
+/*
+ * RPC_QUICK is a unary method whose handler waits neither for a peer nor for a disk to sync: a transport may run it on
+ * the thread that polls.
+ */
+enum rpc_kind { RPC_UNARY, RPC_QUICK, RPC_SERVER_STREAM, RPC_CLIENT_STREAM, RPC_BIDI };
+
+static inline bool
+rpc_kind_is_unary(enum rpc_kind kind)
+{
+    return kind == RPC_UNARY || kind == RPC_QUICK;
+}
 
 /* One call, seen by its handler. */
 struct rpc_call;
@@ -68,6 +78,11 @@ ProtobufCAllocator *rpc_call_allocator(struct rpc_call *call);
 int rpc_recv(struct rpc_call *call, const void **ret_msg, struct err *err);
 /* Sends one message of a stream; blocks while the peer's window is full; Canceled when the peer is gone. */
 int rpc_send(struct rpc_call *call, const void *msg, struct err *err);
+/*
+ * Memory for a large bytes field of the next message: when the field points to its start, it is sent without a copy.
+ * 1 to `want` bytes, *ret_n says how many; valid until the next rpc_send.
+ */
+void *rpc_send_buffer(struct rpc_call *call, size_t want, size_t *ret_n);
 bool rpc_call_cancelled(const struct rpc_call *call);
 /* Ends a call whose handler returned RPC_LATER. r 0 and the reply, or a negative code and err. Frees the call. */
 void rpc_finish(struct rpc_call *call, int r, const void *reply, const struct err *err);

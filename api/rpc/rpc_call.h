@@ -9,6 +9,8 @@
 struct rpc_call_ops {
     int (*recv)(struct rpc_call *call, const void **ret_msg, struct err *err);
     int (*send)(struct rpc_call *call, const ProtobufCMessage *msg, struct err *err);
+    /* rpc_send_buffer(); NULL when send always copies. */
+    void *(*send_buffer)(struct rpc_call *call, size_t want, size_t *ret_n);
     /* rpc_finish(); NULL when handlers must not return RPC_LATER. */
     void (*finish)(struct rpc_call *call, int r, const ProtobufCMessage *reply,
                    const struct err *err);
@@ -23,6 +25,7 @@ struct rpc_call {
     struct arena arena;
     ProtobufCAllocator allocator;
     void *reply;
+    void *send_buffer; /* in the arena, of transports that have none of their own */
     void (*on_cancel)(void *arg);
     void *on_cancel_arg;
 };

@@ -190,7 +190,7 @@ loopback_invoke(struct rpc_channel *ch, const struct call_ctx *ctx,
                        strlen(method->name), &route, err);
     if (r < 0)
         return r;
-    assert(route.row->kind == RPC_UNARY);
+    assert(rpc_kind_is_unary(route.row->kind));
     r = pack(request, &p, err);
     if (r < 0)
         return r;

@@ -74,51 +74,65 @@ malformed(const ProtobufCMessageDescriptor *desc, struct err *err)
     return err_set(err, CODE_INTERNAL, "malformed %s message", desc->name);
 }
 
+/* One field of a message, taken from the reader. */
+struct field {
+    unsigned number;
+    bool has_bytes;      /* length-prefixed */
+    struct reader bytes; /* then */
+};
+
+static bool
+field_next(struct reader *in, struct field *ret)
+{
+    uint64_t tag, len;
+
+    if (!varint_read(in, &tag) || tag >> 3 == 0 || tag >> 3 > 0x1fffffff)
+        return false;
+    *ret = (struct field){.number = (unsigned) (tag >> 3)};
+    switch (tag & 7) {
+    case PROTOBUF_C_WIRE_TYPE_VARINT:
+        return varint_read(in, &len);
+    case PROTOBUF_C_WIRE_TYPE_64BIT:
+        len = 8;
+        break;
+    case PROTOBUF_C_WIRE_TYPE_32BIT:
+        len = 4;
+        break;
+    case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED:
+        if (!varint_read(in, &len))
+            return false;
+        ret->has_bytes = true;
+        break;
+    default:
+        return false;
+    }
+    if (len > (size_t) (in->end - in->p))
+        return false;
+    ret->bytes = (struct reader){.p = in->p, .end = in->p + len};
+    in->p += len;
+    return true;
+}
+
 static int
 message_check(const ProtobufCMessageDescriptor *desc, struct reader in, unsigned depth,
               struct err *err)
 {
-    const ProtobufCFieldDescriptor *field;
-    struct reader inner;
-    uint64_t tag, len;
-    int r;
+    const ProtobufCFieldDescriptor *desc_of;
+    struct field f;
+    int r = 0;
 
     if (depth > RPC_NESTING_MAX)
         return err_set(err, CODE_INTERNAL, "message nested deeper than %d", RPC_NESTING_MAX);
-    while (in.p < in.end) {
-        if (!varint_read(&in, &tag) || tag >> 3 == 0 || tag >> 3 > 0x1fffffff)
+    while (r == 0 && in.p < in.end) {
+        if (!field_next(&in, &f))
             return malformed(desc, err);
-        switch (tag & 7) {
-        case PROTOBUF_C_WIRE_TYPE_VARINT:
-            if (!varint_read(&in, &len))
-                return malformed(desc, err);
-            continue;
-        case PROTOBUF_C_WIRE_TYPE_64BIT:
-        case PROTOBUF_C_WIRE_TYPE_32BIT:
-            len = (tag & 7) == PROTOBUF_C_WIRE_TYPE_64BIT ? 8 : 4;
-            if (len > (size_t) (in.end - in.p))
-                return malformed(desc, err);
-            in.p += len;
-            continue;
-        case PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED:
-            break;
-        default:
-            return malformed(desc, err);
-        }
-        if (!varint_read(&in, &len) || len > (size_t) (in.end - in.p))
-            return malformed(desc, err);
-        inner = (struct reader){.p = in.p, .end = in.p + len};
-        in.p += len;
-        field = protobuf_c_message_descriptor_get_field(desc, (unsigned) (tag >> 3));
-        r = 0;
-        if (field && field->type == PROTOBUF_C_TYPE_STRING)
-            r = string_check(desc, field, inner.p, len, err);
-        else if (field && field->type == PROTOBUF_C_TYPE_MESSAGE)
-            r = message_check(field->descriptor, inner, depth + 1, err);
-        if (r < 0)
-            return r;
+        desc_of = f.has_bytes ? protobuf_c_message_descriptor_get_field(desc, f.number) : NULL;
+        if (desc_of && desc_of->type == PROTOBUF_C_TYPE_STRING)
+            r = string_check(desc, desc_of, f.bytes.p, (size_t) (f.bytes.end - f.bytes.p), err);
+        else if (desc_of && desc_of->type == PROTOBUF_C_TYPE_MESSAGE)
+            r = message_check(desc_of->descriptor, f.bytes, depth + 1, err);
     }
-    return 0;
+    return r;
 }
 
 int
@@ -156,20 +170,17 @@ arena_free_nothing(void *data, void *p)
     (void) p;
 }
 
-int
-rpc_unpack(const ProtobufCMessageDescriptor *desc, struct arena *arena, const void *bytes, size_t n,
-           void **ret_msg, struct err *err)
+/* Of a message that has been checked. */
+static int
+unpack(const ProtobufCMessageDescriptor *desc, struct arena *arena, const void *bytes, size_t n,
+       void **ret_msg, struct err *err)
 {
     static const unsigned char none[1];
     struct budget budget = {.arena = arena, .left = RPC_UNPACK_MAX};
     ProtobufCAllocator alloc = {
         .alloc = budget_alloc, .free = arena_free_nothing, .allocator_data = &budget};
     ProtobufCMessage *msg;
-    int r;
 
-    r = rpc_wire_check(desc, bytes, n, err);
-    if (r < 0)
-        return r;
     msg = protobuf_c_message_unpack(desc, &alloc, n, n ? bytes : none);
     if (!msg && budget.left == 0)
         return err_set(err, CODE_RESOURCE_EXHAUSTED, "a %s message needs more than %d bytes",
@@ -178,6 +189,75 @@ rpc_unpack(const ProtobufCMessageDescriptor *desc, struct arena *arena, const vo
         return malformed(desc, err);
     *ret_msg = msg;
     return 0;
+}
+
+int
+rpc_unpack(const ProtobufCMessageDescriptor *desc, struct arena *arena, const void *bytes, size_t n,
+           void **ret_msg, struct err *err)
+{
+    int r = rpc_wire_check(desc, bytes, n, err);
+
+    return r < 0 ? r : unpack(desc, arena, bytes, n, ret_msg, err);
+}
+
+/* A field that stays where it is. */
+struct cut {
+    const ProtobufCFieldDescriptor *field; /* NULL: there is none */
+    const unsigned char *from;             /* its tag */
+    struct reader bytes;
+};
+
+/* The one long bytes field of a message that has been checked; none when it is there more than once. */
+static struct cut
+cut_find(const ProtobufCMessageDescriptor *desc, struct reader in)
+{
+    const ProtobufCFieldDescriptor *desc_of;
+    const unsigned char *from = in.p;
+    struct cut cut = {0};
+    struct field f;
+
+    for (; in.p < in.end && field_next(&in, &f); from = in.p) {
+        if (cut.field && cut.field->id == f.number)
+            return (struct cut){0};
+        if (cut.field || !f.has_bytes || f.bytes.end - f.bytes.p < RPC_IN_PLACE_MIN)
+            continue;
+        desc_of = protobuf_c_message_descriptor_get_field(desc, f.number);
+        if (desc_of && desc_of->type == PROTOBUF_C_TYPE_BYTES &&
+            desc_of->label == PROTOBUF_C_LABEL_NONE &&
+            !(desc_of->flags & PROTOBUF_C_FIELD_FLAG_ONEOF))
+            cut = (struct cut){.field = desc_of, .from = from, .bytes = f.bytes};
+    }
+    return cut;
+}
+
+int
+rpc_unpack_in_place(const ProtobufCMessageDescriptor *desc, struct arena *arena, const void *bytes,
+                    size_t n, void **ret_msg, struct err *err)
+{
+    const unsigned char *p = bytes, *end = p + n;
+    size_t before, after;
+    unsigned char *rest;
+    struct cut cut;
+    int r;
+
+    r = rpc_wire_check(desc, bytes, n, err);
+    if (r < 0)
+        return r;
+    cut = cut_find(desc, (struct reader){.p = p, .end = end});
+    if (!cut.field)
+        return unpack(desc, arena, bytes, n, ret_msg, err);
+    before = (size_t) (cut.from - p);
+    after = (size_t) (end - cut.bytes.end);
+    rest = arena_try_alloc(arena, before + after + 1);
+    if (!rest)
+        return err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for a %s message", desc->name);
+    memcpy(rest, p, before);
+    memcpy(rest + before, cut.bytes.end, after);
+    r = unpack(desc, arena, rest, before + after, ret_msg, err);
+    if (r == 0)
+        *(ProtobufCBinaryData *) ((char *) *ret_msg + cut.field->offset) = (ProtobufCBinaryData){
+            .len = (size_t) (cut.bytes.end - cut.bytes.p), .data = (uint8_t *) cut.bytes.p};
+    return r;
 }
 
 static void *

@@ -15,6 +15,14 @@ int rpc_unpack(const ProtobufCMessageDescriptor *desc, struct arena *arena, cons
                size_t n, void **ret_msg, struct err *err);
 
 /*
+ * The same for bytes that stay where they are as long as what is in the arena: a bytes field of the outermost message
+ * that has at least RPC_IN_PLACE_MIN of them points there and is not copied.
+ */
+#define RPC_IN_PLACE_MIN 4096
+int rpc_unpack_in_place(const ProtobufCMessageDescriptor *desc, struct arena *arena,
+                        const void *bytes, size_t n, void **ret_msg, struct err *err);
+
+/*
  * Checks what protobuf-c does not: nesting, UTF-8, NUL bytes in strings. Pure; ok for bytes of any origin.
  */
 int rpc_wire_check(const ProtobufCMessageDescriptor *desc, const void *bytes, size_t n,

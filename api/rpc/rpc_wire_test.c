@@ -35,6 +35,65 @@ unpacks_into_the_arena(void **state)
     arena_done(&arena);
 }
 
+/* What rpc_unpack_in_place() makes of a message with n bytes of data, packed `times` after each other. */
+static const Ross__Toy__Word *
+unpack_in_place(struct arena *arena, size_t n, unsigned times, const unsigned char **ret_bytes,
+                size_t *ret_n)
+{
+    Ross__Toy__Word in = ROSS__TOY__WORD__INIT;
+    unsigned char *bytes;
+    struct err err = {0};
+    size_t size;
+    void *msg;
+
+    in.text = (char *) "before";
+    in.number = 7;
+    in.data.len = n;
+    in.data.data = arena_zalloc(arena, n + 1);
+    size = ross__toy__word__get_packed_size(&in);
+    bytes = arena_alloc(arena, times * size);
+    for (unsigned i = 0; i < times; i++) {
+        memset(in.data.data, 'a' + (int) i, n);
+        (void) ross__toy__word__pack(&in, bytes + i * size);
+    }
+    assert_ok(
+        rpc_unpack_in_place(&ross__toy__word__descriptor, arena, bytes, times * size, &msg, &err),
+        &err);
+    *ret_bytes = bytes;
+    *ret_n = times * size;
+    return msg;
+}
+
+static void
+leaves_long_bytes_where_they_are(void **state)
+{
+    static const struct {
+        size_t n;
+        unsigned times;
+        bool in_place;
+    } rows[] = {{0, 1, false},
+                {RPC_IN_PLACE_MIN - 1, 1, false},
+                {RPC_IN_PLACE_MIN, 1, true},
+                {1000000, 1, true},
+                {1000000, 2, false}}; /* the last one counts */
+    struct arena arena = {0};
+
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        const unsigned char *bytes;
+        size_t n;
+        const Ross__Toy__Word *w = unpack_in_place(&arena, rows[i].n, rows[i].times, &bytes, &n);
+
+        assert_string_equal(w->text, "before");
+        assert_int_equal(w->number, 7);
+        assert_int_equal(w->data.len, rows[i].n);
+        assert_int_equal(w->data.data >= bytes && w->data.data < bytes + n, rows[i].in_place);
+        for (size_t k = 0; k < w->data.len; k++)
+            assert_int_equal(w->data.data[k], 'a' + rows[i].times - 1);
+    }
+    arena_done(&arena);
+}
+
 #define BYTES(s) (s), sizeof(s) - 1
 
 static void
@@ -158,6 +217,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(unpacks_into_the_arena),
+        cmocka_unit_test(leaves_long_bytes_where_they_are),
         cmocka_unit_test(refuses_what_is_not_a_message),
         cmocka_unit_test(bounds_nesting),
         cmocka_unit_test(bounds_memory),

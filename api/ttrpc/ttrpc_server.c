@@ -300,7 +300,7 @@ request_dispatch(struct client *c, uint32_t stream_id, uint8_t flags, const Ttrp
                        strlen(req->method), &route, err);
     if (r < 0)
         return r;
-    if (route.row->kind != RPC_UNARY || flags & TTRPC_REMOTE_OPEN)
+    if (!rpc_kind_is_unary(route.row->kind) || flags & TTRPC_REMOTE_OPEN)
         return err_set(err, CODE_UNIMPLEMENTED, "%s/%s is not served as a stream", req->service,
                        req->method);
     if (c->n_calls >= CALLS_MAX)

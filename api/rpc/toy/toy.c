@@ -119,6 +119,17 @@ toy_later(struct rpc_call *call, void *impl, const void *request, void *reply, s
     return kept ? RPC_LATER : err_set(err, CODE_RESOURCE_EXHAUSTED, "too many calls are kept");
 }
 
+/* The message's data, as much of it as there is room for, where it need not be copied. */
+static void
+lend(struct rpc_call *call, const ProtobufCBinaryData *data, Ross__Toy__Word *word)
+{
+    void *p = rpc_send_buffer(call, data->len, &word->data.len);
+
+    memcpy(p, data->data, word->data.len);
+    word->data.data = p;
+    word->text = (char *) "lent";
+}
+
 static int
 toy_count(struct rpc_call *call, void *impl, const void *request, void *reply, struct err *err)
 {
@@ -132,6 +143,8 @@ toy_count(struct rpc_call *call, void *impl, const void *request, void *reply, s
     word.data = in->data;
     for (int64_t i = 0; !r && (in->number < 0 || i < in->number); i++) {
         word.number = i;
+        if (!strcmp(in->text, "lent"))
+            lend(call, &in->data, &word);
         r = rpc_send(call, &word, err);
         counter_add(t, &t->n_sent, 1);
     }

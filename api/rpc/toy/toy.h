@@ -13,7 +13,8 @@
  * Echo   answers its request. text "ctx": "NS LEASE" instead; "fail": the code `number` with a message; "deadline": the
  *        time left in ms; "spin": returns Canceled once the call is cancelled
  * Later  is kept until toy_finish_all()
- * Count  sends `number` words (for ever when negative) with the request's data, numbered from 0
+ * Count  sends `number` words (for ever when negative) with the request's data, numbered from 0; text "lent": through
+ *        rpc_send_buffer(), as much of the data as that takes
  * Sum    adds the numbers received
  * Chat   answers each word; text "bye" ends the call with Aborted, "mute" is not answered
  */

@@ -177,6 +177,42 @@ toy_case_server_stream(struct rpc_channel *ch)
     }
 }
 
+/* Bytes of every size come whole, beside the other fields. */
+void
+toy_case_large_data(struct rpc_channel *ch)
+{
+    static const size_t sizes[] = {1, 127, 128, 4095, 4096, 100000, 1000000};
+    static unsigned char bytes[1000000];
+    Ross__Toy__Word w = word("lent", 3);
+    struct arena arena = {0};
+    struct err err = {0};
+    void *msg;
+
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char) (i * 7 ^ i >> 8);
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        struct rpc_stream *s = stream_open(ch, "Count");
+
+        w.data = (ProtobufCBinaryData){.len = sizes[i], .data = bytes};
+        assert_ok(rpc_stream_send(s, &w, &err), &err);
+        stream_close_send(s);
+        for (int64_t k = 0; k < w.number; k++) {
+            const Ross__Toy__Word *got;
+
+            assert_int_equal(rpc_stream_recv(s, &arena, &msg, &err), 1);
+            got = msg;
+            assert_string_equal(got->text, "lent");
+            assert_int_equal(got->number, k);
+            assert_true(got->data.len > 0 && got->data.len <= sizes[i]);
+            assert_true(got->data.len == sizes[i] || got->data.len >= 32 * 1024);
+            assert_memory_equal(got->data.data, bytes, got->data.len);
+        }
+        stream_expect_end(s, 0);
+        rpc_stream_free(s);
+    }
+    arena_done(&arena);
+}
+
 void
 toy_case_client_stream(struct rpc_channel *ch)
 {

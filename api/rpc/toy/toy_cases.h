@@ -7,6 +7,7 @@
 void toy_case_unary(struct rpc_channel *ch);
 void toy_case_errors(struct rpc_channel *ch);
 void toy_case_server_stream(struct rpc_channel *ch);
+void toy_case_large_data(struct rpc_channel *ch);
 void toy_case_client_stream(struct rpc_channel *ch);
 void toy_case_bidi(struct rpc_channel *ch);
 /* The caller leaves in the middle of each kind of stream; the handler must end. */
