@@ -319,7 +319,7 @@ fill_defaults(struct settings *set)
 {
     if (!set->snapshotter)
         set->snapshotter = "ross";
-    if (!set->snapshotter_address) /* for the life of the process */
+    if (!set->snapshotter_address)
         set->snapshotter_address = path_join(set->daemon.state, "snapshotter.sock");
 }
 
@@ -327,7 +327,8 @@ int
 main(int argc, char **argv)
 {
     static struct option_row rows[32];
-    struct settings set = {.daemon.program = "ross-contentd"};
+    static struct settings set = {.daemon.program =
+                                      "ross-contentd"}; /* its texts live as long as we */
     struct err e = {0};
     size_t n = 0;
     int words, r;
