@@ -27,6 +27,7 @@ struct alg_dir {
 };
 
 struct blob_store {
+    struct side_write *side;
     int dir_fd, ingest_fd, growing_fd;
     struct alg_dir algs[DIGEST_SHA512 + 1]; /* by enum digest_alg; [DIGEST_NONE] is unused */
 };
@@ -69,6 +70,7 @@ blob_store_open(const char *root, struct blob_store **ret, struct err *err)
     struct blob_store *s = xcalloc(1, sizeof *s);
     int r;
 
+    s->side = side_write_new();
     s->dir_fd = s->ingest_fd = s->growing_fd = -1;
     for (size_t i = 0; i < ARRAY_LEN(s->algs); i++) {
         s->algs[i].fd = -1;
@@ -92,6 +94,7 @@ blob_store_close(struct blob_store *s)
         (void) fd_close(s->algs[i].fd);
         group_sync_done(&s->algs[i].sync);
     }
+    side_write_free(s->side);
     (void) fd_close(s->growing_fd);
     (void) fd_close(s->ingest_fd);
     (void) fd_close(s->dir_fd);
@@ -168,6 +171,12 @@ blob_store_ingest_open(struct blob_store *s, int64_t id, bool create, int *ret_f
         return err_sys(err, errno, "open ingest/%s", name);
     *ret_fd = fd;
     return 0;
+}
+
+struct side_write *
+blob_store_side(struct blob_store *s)
+{
+    return s->side;
 }
 
 int

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "libross/oci/digest.h"
+#include "side_write.h"
 
 struct blob_store;
 
@@ -35,6 +36,8 @@ int blob_store_remove(struct blob_store *s, const struct digest *d, struct err *
  */
 int blob_store_ingest_open(struct blob_store *s, int64_t id, bool create, int *ret_fd,
                            struct err *err);
+/* The threads that write to ingests beside the hashing. */
+struct side_write *blob_store_side(struct blob_store *s);
 int blob_store_ingest_remove(struct blob_store *s, int64_t id, struct err *err);
 /*
  * Gives the data of an ingest its name as a blob, durably (the data itself must have been synced). An existing file of

@@ -150,13 +150,12 @@ static int
 send_range(struct rpc_call *call, struct content_reader *reader, int64_t from, int64_t to,
            struct err *err)
 {
-    size_t size = to - from < CONTENT_READ_CHUNK ? (size_t) (to - from) : CONTENT_READ_CHUNK;
-    auto_free char *chunk = xmalloc(size ? size : 1);
-
     for (int64_t at = from; at < to;) {
         ReadResponse rp = CONTAINERD__SERVICES__CONTENT__V1__READ_CONTENT_RESPONSE__INIT;
-        size_t want = to - at < (int64_t) size ? (size_t) (to - at) : size;
-        ssize_t n = content_reader_pread(reader, chunk, want, at, err);
+        size_t size;
+        char *chunk = rpc_send_buffer(
+            call, to - at < CONTENT_READ_CHUNK ? (size_t) (to - at) : CONTENT_READ_CHUNK, &size);
+        ssize_t n = content_reader_pread(reader, chunk, size, at, err);
         int r;
 
         if (n < 0)
@@ -335,12 +334,12 @@ on_write(struct rpc_call *call, void *impl, const void *request, void *reply, st
 }
 
 static const struct rpc_method methods[] = {
-    {"Info", RPC_UNARY, on_info},
+    {"Info", RPC_QUICK, on_info},
     {"Update", RPC_UNARY, on_update},
     {"List", RPC_SERVER_STREAM, on_list},
     {"Delete", RPC_UNARY, on_delete},
     {"Read", RPC_SERVER_STREAM, on_read},
-    {"Status", RPC_UNARY, on_status},
+    {"Status", RPC_QUICK, on_status},
     {"ListStatuses", RPC_UNARY, on_list_statuses},
     {"Abort", RPC_UNARY, on_abort},
     {"Write", RPC_BIDI, on_write},

@@ -14,8 +14,10 @@
 
 #define WRITEBACK_STEP (8 * 1024 * 1024)
 #define REHASH_CHUNK   (1024 * 1024)
+#define SIDE_WRITE_MIN (128 * 1024) /* less is written faster than handed over */
 
 struct ingest {
+    struct side_write *side;
     int fd;
     int64_t id;
     int64_t offset;
@@ -33,10 +35,11 @@ ingest_rehashed_bytes(void)
 }
 
 static struct ingest *
-ingest_new(int fd, int64_t id, enum digest_alg alg)
+ingest_new(struct blob_store *store, int fd, int64_t id, enum digest_alg alg)
 {
     struct ingest *in = xcalloc(1, sizeof *in);
 
+    in->side = blob_store_side(store);
     in->fd = fd;
     in->id = id;
     in->hasher = hasher_new(alg);
@@ -52,7 +55,7 @@ ingest_create(struct blob_store *store, int64_t id, enum digest_alg alg, struct 
     r = blob_store_ingest_open(store, id, true, &fd, err);
     if (r < 0)
         return r;
-    *ret = ingest_new(fd, id, alg);
+    *ret = ingest_new(store, fd, id, alg);
     return 0;
 }
 
@@ -92,7 +95,7 @@ ingest_resume(struct blob_store *store, int64_t id, const struct ingest_state *a
     r = blob_store_ingest_open(store, id, false, &fd, err);
     if (r < 0)
         return r;
-    in = ingest_new(fd, id, alg);
+    in = ingest_new(store, fd, id, alg);
     if (at->n) {
         r = load_state(in, at, err);
         if (r < 0)
@@ -149,16 +152,41 @@ start_writeback(struct ingest *in)
     in->writeback_from = in->offset;
 }
 
+/* The file takes the bytes while they are hashed. Returns an errno, and then the hash is what it was. */
+static int
+write_and_hash(struct ingest *in, const void *p, size_t n)
+{
+    struct side_write_job *job = NULL;
+    struct ingest_state before;
+    int e;
+
+    if (n >= SIDE_WRITE_MIN)
+        job = side_write_start(in->side, in->fd, p, n, in->offset);
+    if (!job) {
+        if (fd_pwrite_all(in->fd, p, n, in->offset))
+            return errno;
+        hasher_update(in->hasher, p, n);
+        return 0;
+    }
+    ingest_save(in, &before);
+    hasher_update(in->hasher, p, n);
+    e = side_write_wait(in->side, job);
+    if (e) {
+        hasher_free(TAKE(in->hasher));
+        (void) hasher_load(before.state, before.n, &in->hasher, NULL);
+    }
+    return e;
+}
+
 int
 ingest_write(struct ingest *in, const void *p, size_t n, struct err *err)
 {
-    int fault = FAULT("content.write");
+    int e = FAULT("content.write");
 
-    if (fault)
-        return err_sys(err, fault, "write ingest %lld", (long long) in->id);
-    if (fd_pwrite_all(in->fd, p, n, in->offset))
-        return err_sys(err, errno, "write ingest %lld", (long long) in->id);
-    hasher_update(in->hasher, p, n);
+    if (!e)
+        e = write_and_hash(in, p, n);
+    if (e)
+        return err_sys(err, e, "write ingest %lld", (long long) in->id);
     in->offset += (int64_t) n;
     in->synced = false;
     start_writeback(in);

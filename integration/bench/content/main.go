@@ -2,7 +2,9 @@
 
 // Measures a content service behind a socket through containerd's Go proxy client: one line "NAME VALUE" a figure.
 //
-//	content-bench ADDRESS NAMESPACE MODE     MODE: speed PID | big | fill N
+//	content-bench ADDRESS NAMESPACE MODE     MODE: speed PID | big | write N | read N | info N | fill N | null
+//
+// null serves ADDRESS itself and throws away what is written: what the client could reach with a store that costs nothing.
 package main
 
 import (
@@ -68,20 +70,61 @@ func median(v []float64) float64 {
 	return v[len(v)/2]
 }
 
+// bigWrites writes n blobs of one size, each from the same memory but for a few bytes.
+func bigWrites(ctx context.Context, cs content.Store, n int) {
+	p, _ := fresh(big)
+	var took time.Duration
+	for i := 0; i < n; i++ {
+		copy(p, fmt.Sprintf("%d-%d", unique, i))
+		d := ocispec.Descriptor{Digest: digest.FromBytes(p), Size: big}
+		start := time.Now()
+		write(ctx, cs, fmt.Sprintf("write-%d-%d", unique, i), p, d)
+		took += time.Since(start)
+		must(cs.Delete(ctx, d.Digest))
+	}
+	fmt.Printf("write_256MiB_MB/s %.0f\n", float64(n)*float64(big)/1e6/took.Seconds())
+}
+
+func readAll(ctx context.Context, cs content.Store, d ocispec.Descriptor) {
+	buf := make([]byte, 1<<20)
+	ra, err := cs.ReaderAt(ctx, d)
+	must(err)
+	_, err = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{io.NewSectionReader(ra, 0, d.Size)}, buf)
+	must(err)
+	must(ra.Close())
+}
+
+func bigReads(ctx context.Context, cs content.Store, n int) {
+	p, d := fresh(big)
+	write(ctx, cs, fmt.Sprintf("read-%d", unique), p, d)
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		readAll(ctx, cs, d)
+	}
+	fmt.Printf("read_256MiB_MB/s %.0f\n", float64(n)*float64(big)/1e6/time.Since(start).Seconds())
+	must(cs.Delete(ctx, d.Digest))
+}
+
+func infos(ctx context.Context, cs content.Store, n int) {
+	p, d := fresh(2048)
+	write(ctx, cs, fmt.Sprintf("info-%d", unique), p, d)
+	start := time.Now()
+	for i := 0; i < n; i++ {
+		_, err := cs.Info(ctx, d.Digest)
+		must(err)
+	}
+	fmt.Printf("info_per_s %.0f\n", float64(n)/time.Since(start).Seconds())
+}
+
 func bigBlobs(ctx context.Context, cs content.Store) {
 	var writes, reads []float64
-	buf := make([]byte, 1<<20)
 	for i := 0; i < 5; i++ {
 		p, d := fresh(big)
 		start := time.Now()
 		write(ctx, cs, fmt.Sprintf("big-%d-%d", unique, i), p, d)
 		writes = append(writes, float64(big)/1e6/time.Since(start).Seconds())
 		start = time.Now()
-		ra, err := cs.ReaderAt(ctx, d)
-		must(err)
-		_, err = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{io.NewSectionReader(ra, 0, d.Size)}, buf)
-		must(err)
-		must(ra.Close())
+		readAll(ctx, cs, d)
 		reads = append(reads, float64(big)/1e6/time.Since(start).Seconds())
 		must(cs.Delete(ctx, d.Digest))
 	}
@@ -141,8 +184,18 @@ func rss(pid string) float64 {
 	return 0
 }
 
+func count() int {
+	n, err := strconv.Atoi(os.Args[4])
+	must(err)
+	return n
+}
+
 func main() {
 	address, ns, mode := os.Args[1], os.Args[2], os.Args[3]
+	if mode == "null" {
+		serveNull(address)
+		return
+	}
 	conn, err := grpc.Dial(dialer.DialAddress(address), grpc.WithInsecure(), grpc.WithContextDialer(dialer.ContextDialer),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(16<<20), grpc.MaxCallSendMsgSize(16<<20)))
 	must(err)
@@ -161,9 +214,14 @@ func main() {
 		fmt.Printf("server_MB %.1f\n", rss(os.Args[4]))
 	case "big":
 		bigBlobs(ctx, cs)
+	case "write":
+		bigWrites(ctx, cs, count())
+	case "read":
+		bigReads(ctx, cs, count())
+	case "info":
+		infos(ctx, cs, count())
 	case "fill":
-		n, err := strconv.Atoi(os.Args[4])
-		must(err)
+		n := count()
 		fmt.Printf("fill_per_s %.0f\n", smallBlobs(ctx, cs, 16, n/16))
 		lookups(ctx, cs)
 	}
