@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Memory for what is sent: filled by a handler, then given to gRPC without a copy, and back here when the peer has it. All calls of
- * the process share a bounded number of large pieces, so that peers who do not read cannot make it grow.
+ * Memory for what is sent: filled by a handler, then given to gRPC without a copy, and back here when the peer has it.
+ * All calls of the process share a bounded number of large pieces, so that peers who do not read cannot make it grow.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Bytes of a peer as a recursive message; what is accepted must survive packing and unpacking, and is the same when it is unpacked
- * in place.
+ * Bytes of a peer as a recursive message; what is accepted must survive packing and unpacking, and is the same when it
+ * is unpacked in place.
  */
 #include <stdlib.h>
 #include <string.h>
