@@ -43,7 +43,8 @@ static const struct option_row own_rows[] = {
         "Read other blobs, and write new layers, through the content service behind this socket "
         "(default STATE/contentd.sock)."),
     ROW("sync", OPTION_STR, sync, "full|commit|none",
-        "When what was changed is on the disk: full, when a call is answered (the default); commit, "
+        "When what was changed is on the disk: full, when a call is answered (the default); "
+        "commit, "
         "commits when they are answered and the rest within a second; none, whenever the kernel "
         "likes."),
     ROW("upperdir-label", OPTION_FLAG, upperdir_label, NULL,

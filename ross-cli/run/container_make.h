@@ -13,7 +13,7 @@ struct made_container {
     struct container record;
     struct mount_list mounts; /* of its root filesystem */
     char *bundle;
-    char *runtime; /* absolute path of the OCI runtime */
+    char *runtime;             /* absolute path of the OCI runtime */
     struct container_net *net; /* coming up; NULL when it has none of its own */
 };
 void made_container_done(struct made_container *m);
