@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libross/base/mem_try.h"
+
 static uint32_t
 be32_read(const unsigned char *p)
 {
@@ -70,7 +72,7 @@ ttrpc_reader_next(struct ttrpc_reader *r, const unsigned char **in, size_t *n,
         r->left = r->h.length;
         r->skip = r->h.length > TTRPC_FRAME_MAX;
         if (!r->skip && r->left > *n) {
-            r->payload = malloc(r->h.length);
+            r->payload = mem_try_realloc(NULL, r->h.length);
             r->skip = !r->payload;
         } else if (!r->skip) {
             *ret = (struct ttrpc_frame){.h = r->h, .payload = *in};

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "mem.h"
+#include "mem_try.h"
 
 #define CHUNK_SIZE_MIN  4080
 #define CHUNK_SIZE_KEEP (64 * 1024) /* a chunk larger than this is not kept by arena_reset */
@@ -33,7 +34,7 @@ chunk_take(struct arena *a, size_t size, bool must)
         room = rounded > CHUNK_SIZE_MIN ? rounded : CHUNK_SIZE_MIN;
         if (room > SIZE_MAX - sizeof *c)
             return NULL;
-        c = must ? xmalloc(sizeof *c + room) : malloc(sizeof *c + room);
+        c = must ? xmalloc(sizeof *c + room) : mem_try_realloc(NULL, sizeof *c + room);
         if (!c)
             return NULL;
         c->size = room;

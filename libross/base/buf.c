@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mem_try.h"
+
 #define BUF_CAP_MIN 64
 
 int
@@ -26,7 +28,7 @@ buf_reserve(struct buf *b, size_t n, struct err *err)
         cap *= 2;
     if (cap > b->max_bytes + 1)
         cap = b->max_bytes + 1;
-    data = realloc(b->data, cap);
+    data = mem_try_realloc(b->data, cap);
     if (!data)
         return err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for %zu bytes", cap);
     if (!b->data)
