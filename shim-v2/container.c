@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include "events.h"
 #include "libross/base/fd.h"
 #include "libross/base/log.h"
+#include "libross/base/mem_try.h"
 #include "libross/base/path.h"
 #include "libross/mount/mount_apply.h"
 #include "oom.h"
@@ -341,9 +343,11 @@ request_check(struct shim *shim, const struct container_create *req, struct err 
     if (req->bundle[0] != '/')
         return err_set(err, CODE_INVALID_ARGUMENT, "the bundle path '%s' is not absolute",
                        req->bundle);
+    if (strlen(req->bundle) >= PATH_MAX)
+        return err_set(err, CODE_INVALID_ARGUMENT, "the bundle path is too long");
     if (shim->leaving)
         return err_set(err, CODE_UNAVAILABLE, "the shim is leaving");
-    return 0;
+    return stdio_names_check(req->stdin_path, req->stdout_path, req->stderr_path, err);
 }
 
 void
@@ -388,6 +392,7 @@ int
 container_exec(struct container *c, const struct container_exec *req, struct err *err)
 {
     struct process *p;
+    char *spec_json;
     int r;
 
     assert(c);
@@ -399,13 +404,20 @@ container_exec(struct container *c, const struct container_exec *req, struct err
     r = process_state_check(false, c->init_exited ? PROCESS_STOPPED : c->init.state, OP_EXEC, err);
     if (r < 0)
         return r;
+    r = stdio_names_check(req->stdin_path, req->stdout_path, req->stderr_path, err);
+    if (r < 0)
+        return r;
     if (c->n_execs >= EXECS_MAX)
         return err_set(err, CODE_RESOURCE_EXHAUSTED, "container %s has %d execs already", c->id,
                        EXECS_MAX);
+    spec_json = mem_try_strndup(req->spec_json, req->n_spec_json);
+    if (!spec_json)
+        return err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for the process of exec %s",
+                       req->exec_id);
     p = xcalloc(1, sizeof *p);
     process_init(p, c, req->exec_id, req->stdin_path, req->stdout_path, req->stderr_path,
                  req->terminal);
-    p->spec_json = xstrndup(req->spec_json, req->n_spec_json);
+    p->spec_json = spec_json;
     p->registered = true;
     p->next = c->execs;
     c->execs = p;

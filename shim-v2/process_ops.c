@@ -11,6 +11,7 @@
 #include "events.h"
 #include "libross/base/fd.h"
 #include "libross/base/log.h"
+#include "libross/base/mem_try.h"
 #include "libross/base/path.h"
 #include "libross/base/rmtree.h"
 #include "libross/oci/spec_read.h"
@@ -476,7 +477,13 @@ container_update(struct container *c, const void *json, size_t n, process_fn don
 {
     struct op *op = op_new(&c->init, done, arg);
 
-    op->json = xstrndup(json, n);
+    op->json = mem_try_strndup(json, n);
+    if (!op->json) {
+        struct err err = {0};
+
+        op_end(op, err_set(&err, CODE_RESOURCE_EXHAUSTED, "no memory for the limits"), &err);
+        return;
+    }
     op->n_json = strlen(op->json);
     process_take_turn(&c->init, update_turn, op);
 }

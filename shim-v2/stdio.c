@@ -314,6 +314,17 @@ setup(struct stdio *s, struct err *err)
 }
 
 int
+stdio_names_check(const char *in, const char *out, const char *errp, struct err *err)
+{
+    const char *const names[] = {in, out, errp};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (strlen(names[i]) > STDIO_NAME_MAX)
+            return err_set(err, CODE_INVALID_ARGUMENT, "the name of a stream is too long");
+    return 0;
+}
+
+int
 stdio_new(const struct stdio_spec *spec, void (*ready)(void *arg, int r, const struct err *err),
           void *arg, struct stdio **ret, struct err *err)
 {

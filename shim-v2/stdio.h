@@ -23,6 +23,11 @@ struct stdio_spec {
     gid_t gid;
 };
 
+#define STDIO_NAME_MAX (16 * 1024) /* of a path or log URI */
+
+/* InvalidArgument when one of the names is longer than STDIO_NAME_MAX. */
+int stdio_names_check(const char *in, const char *out, const char *errp, struct err *err);
+
 /*
  * Opens what the names mean and makes the pipes. Never waits: a fifo is held open for reading and writing, so a reader
  * that comes late or goes and comes back misses nothing that fits into it. ready(arg, r, err) is called once from

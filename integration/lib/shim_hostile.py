@@ -249,9 +249,68 @@ def descriptors():
     down(client, "fds", pid)
 
 
+def memory():
+    """The N-th allocation of a size that comes from outside fails, for every N of a container's life: one call may fail or its connection may
+    close, the shim lives on, and the same call repeated goes through."""
+    n = failed = 0
+    while True:
+        n += 1
+        name = f"mem{n}"
+        path = bundle(name)
+        log = path + "/log"
+        open(log, "w").close()
+        env = {"ROSS_FAULT_ALLOC": str(n)}
+        r = start(name, options(), env, path)
+        if r.returncode:  # the helper has the same limit, and says one sentence
+            expect("start without memory", (r.stdout, r.stderr.count(b"\n") >= 1), (b"", True))
+            failed += 1
+            with open(f"{path}/log", "w"):
+                pass
+            continue
+        address = r.stdout.decode()
+        client = Client(address, 20)
+        box = field(1, name)
+        e = box + field(2, "e")
+        big = json.dumps({"args": ["true"], "env": ["X=" + "y" * 100000]})
+        io = field(6, f"{path}/out")
+        open(f"{path}/out", "w").close()
+        before = failed
+        for method, payload in (("Create", box + field(2, path) + field(10, options()) + io), ("Start", box), ("Connect", box),
+                                ("Exec", e + field(7, field(1, "x") + field(2, big))), ("Start", e), ("Wait", e), ("State", e), ("Pids", box), ("Stats", box),
+                                ("Update", box + field(2, field(1, "x") + field(2, json.dumps({"pids": {"limit": 10}})))), ("Pause", box), ("Resume", box),
+                                ("Delete", e), ("Kill", box + field(3, 9)), ("Wait", box), ("Delete", box), ("Shutdown", box)):
+            for attempt in range(3):
+                try:
+                    code, message, reply = client.call(method, payload)
+                except (EOFError, OSError):
+                    code, message = None, "closed"
+                    client = Client(address, 20)
+                # what has been done, although the answer was lost, says so when it is asked for again
+                if code == OK or (attempt and code in (EXISTS, UNKNOWN, NOT_FOUND)):
+                    break
+                failed += 1
+            else:
+                sys.exit(f"{method} with allocation {n} missing: {code} {message}")
+            if method == "Connect":
+                shims.append(dict(fields(reply))[1])
+            if method == "State":
+                expect(f"state with allocation {n} missing", dict(fields(reply))[4], 3)
+        if failed == before and n > 20:  # the life was over before
+            break
+    if n < 25:
+        sys.exit(f"only {n} allocations were walked")
+    print(f"  {n} lives, in each one allocation less; {failed} calls failed and went through when repeated")
+
+
+def walk_here():
+    """Fault points are in test builds only."""
+    with open(SHIM, "rb") as f:
+        return b"ROSS_FAULT_ALLOC" in f.read()
+
+
 os.makedirs(DIR + "/runtime/hostile", exist_ok=True)
 try:
-    for step in (bootstrap, frames, requests, runtimes, descriptors):
+    for step in (bootstrap, frames, requests, runtimes, descriptors, *((memory,) if walk_here() else ())):
         print("-", step.__name__, flush=True)
         step()
 finally:
