@@ -197,6 +197,7 @@ struct listing {
     struct arena arena; /* of the infos that wait */
     MSG(Info) * infos[LIST_INFOS_MAX];
     size_t n;
+    bool collector;
     struct err *err;
 };
 
@@ -223,6 +224,9 @@ list_add(const struct snapshot_info *info, void *arg)
     struct listing *l = arg;
     struct snapshot_info copy = *info;
 
+    /* it removes every snapshot that it does not know: those of other clients it does not get to see */
+    if (l->collector && !snapshot_key_is_containerds(info->name))
+        return 0;
     copy.name = xstrdup(info->name);
     copy.parent = xstrdup(info->parent);
     copy.labels = labels_clone(&info->labels);
@@ -236,7 +240,8 @@ static int
 on_list(struct rpc_call *call, void *impl, const void *request, void *reply, struct err *err)
 {
     const MSG(ListSnapshotsRequest) *req = request;
-    struct listing l = {.call = call, .err = err};
+    /* only the garbage collector of a containerd lists without a namespace */
+    struct listing l = {.call = call, .collector = !rpc_call_ctx(call)->ns, .err = err};
     AUTO(strv) filters = {0};
     int r;
 

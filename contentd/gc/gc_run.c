@@ -67,24 +67,12 @@ say(struct pass *p, gc_id id, bool kept, const char *because, int64_t size)
 
 /* ---- snapshots: listing ---- */
 
-bool
-gc_is_foreign_key(const char *key)
-{
-    const char *slash = strchr(key, '/');
-    size_t digits;
-
-    if (!slash || slash == key)
-        return false;
-    digits = strspn(slash + 1, "0123456789");
-    return digits > 0 && slash[1 + digits] == '/';
-}
-
 static int
 add_snapshot(const struct snapshot_info *i, void *arg)
 {
     struct pass *p = arg;
 
-    if (gc_is_foreign_key(i->name))
+    if (snapshot_key_is_containerds(i->name))
         return 0;
     if (p->n_snapshots == SNAPSHOTS_MAX)
         return -CODE_RESOURCE_EXHAUSTED;
@@ -101,7 +89,8 @@ add_snapshot(const struct snapshot_info *i, void *arg)
 static int
 list_snapshots(struct pass *p, struct err *err)
 {
-    const struct call_ctx ctx = {0};
+    /* without a namespace the list would be that of a containerd's collector */
+    const struct call_ctx ctx = {.ns = "default"};
     const struct strv all = {0};
 
     if (!p->run->snapshots)

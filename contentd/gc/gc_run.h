@@ -42,5 +42,3 @@ struct gc_stats {
  * snapshots that cannot be removed (children, mounts) stay and are not an error.
  */
 int gc_run(const struct gc_run *run, struct gc_stats *ret, struct err *err);
-/* Pure: a key that a containerd's metadata layer has made ("NS/12/NAME"). */
-bool gc_is_foreign_key(const char *key);

@@ -532,12 +532,12 @@ static void
 foreign_snapshot_keys(void **state)
 {
     (void) state;
-    assert_true(gc_is_foreign_key("default/12/sha256:abc"));
-    assert_true(gc_is_foreign_key("k8s.io/1/x/y"));
-    assert_false(gc_is_foreign_key("sha256:abc"));
-    assert_false(gc_is_foreign_key("default/12"));
-    assert_false(gc_is_foreign_key("default/x/y"));
-    assert_false(gc_is_foreign_key("/12/x"));
+    assert_true(snapshot_key_is_containerds("default/12/sha256:abc"));
+    assert_true(snapshot_key_is_containerds("k8s.io/1/x/y"));
+    assert_false(snapshot_key_is_containerds("sha256:abc"));
+    assert_false(snapshot_key_is_containerds("default/12"));
+    assert_false(snapshot_key_is_containerds("default/x/y"));
+    assert_false(snapshot_key_is_containerds("/12/x"));
 }
 
 int

@@ -132,3 +132,6 @@ snapshots_free(struct snapshots *s)
         s->ops->free(s);
 }
 DEFINE_AUTO_PTR(snapshots)
+
+/* Pure: a key or name that a containerd's metadata layer has made ("NS/12/NAME"). */
+bool snapshot_key_is_containerds(const char *key);
