@@ -51,8 +51,10 @@ done
 if [ "$version" != 2.1 ]; then printf '%s\n' "$places" >"$config"; round_trip; fi
 
 echo "- an imported folder"
-printf 'version = 2\nimports = ["conf.d/*.toml"]\n%s\n' "$places" >"$config"
 printf 'version = 2\noom_score = -1\n' >"$CD_DIR/conf.d/other.toml"
+printf 'version = 2\nimports = ["conf.d/*.toml"]\n%s\n' "$places" >"$config"
+round_trip --cri
+printf 'version = 2\nimports = ["%s/conf.d/*.toml"]\n%s\n' "$CD_DIR" "$places" >"$config"
 cp "$config" "$WORK/main.toml"
 round_trip --cri
 enable --cri >/dev/null

@@ -60,7 +60,7 @@ file_read(const char *path, struct cd_file *ret, struct err *err)
     return r;
 }
 
-/* A pattern as containerd takes it: relative to the directory of the file that has it; malloc'ed. */
+/* A pattern as containerd 1.7 takes it: relative to the directory of the file that has it; malloc'ed. */
 static char *
 import_pattern(const char *main_path, const char *pattern)
 {
@@ -126,7 +126,8 @@ cd_files_read(const char *path, struct cd_files *ret, struct err *err)
 
         if (!pattern)
             continue;
-        if (!f.drop_in)
+        /* a relative pattern is one of the working directory to 1.6, and one of the file's to the others */
+        if (!f.drop_in && *item == '/')
             f.drop_in = drop_in_of(pattern);
         r = read_imports(&f, pattern, err);
     }

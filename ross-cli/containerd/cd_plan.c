@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Whole sections go to the end of the file. A key of a section that is there already goes below its header, or takes the
- * place of the line that sets it. Whether all that was right is asked of the TOML reader in the end: the values before
- * and after are compared, so a file written in a way that this does not expect is refused, not spoiled.
+ * Whole sections go to the end of the file. A key of a section that is there already goes below its header, or takes
+ * the place of the line that sets it. Whether all that was right is asked of the TOML reader in the end: the values
+ * before and after are compared, so a file written in a way that this does not expect is refused, not spoiled.
  */
 #include "cd_plan.h"
 

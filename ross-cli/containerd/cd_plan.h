@@ -35,9 +35,8 @@ int cd_version_parse(const char *text, int *ret_major, int *ret_minor, struct er
 int cd_plan(const char *text, const struct cd_want *want, char **ret, struct err *err);
 
 /*
- * The same as a file of its own, which a file `text` imports; all that cd_plan() would append. *ret is NULL when `text` or
- * one of `others` (NUL-terminated texts of the other imported files) has a say in the same sections: then it must be
- * cd_plan().
+ * The same as a file of its own, which a file `text` imports; all that cd_plan() would append. *ret is NULL when `text`
+ * or one of `others` (texts of the other imported files) has a say in the same sections: then it must be cd_plan().
  */
 int cd_plan_import(const char *text, const struct strv *others, const struct cd_want *want,
                    char **ret, struct err *err);
