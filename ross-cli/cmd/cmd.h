@@ -17,6 +17,8 @@ extern const struct command_row cmd_logs, cmd_exec;
 extern const struct command_row cmd_network_create, cmd_network_list, cmd_network_inspect,
     cmd_network_rm, cmd_network_prune, cmd_network_reload, cmd_network_check, cmd_network_connect,
     cmd_network_disconnect, cmd_port;
+extern const struct command_row cmd_volume_create, cmd_volume_list, cmd_volume_inspect,
+    cmd_volume_rm, cmd_volume_prune;
 extern const struct command_row cmd_diff, cmd_export, cmd_cp;
 extern const struct command_row cmd_containerd_enable, cmd_containerd_disable,
     cmd_containerd_status;

@@ -10,6 +10,7 @@
 #include "libross/json/json.h"
 #include "ross-cli/run/container_remove.h"
 #include "ross-cli/run/container_status.h"
+#include "ross-cli/run/container_volumes.h"
 #include "ross-cli/ui/listing.h"
 
 /* ---- list ---- */
@@ -193,7 +194,7 @@ const struct command_row cmd_container_list = {
 /* ---- rm ---- */
 
 struct rm_options {
-    bool force;
+    bool force, volumes;
 };
 
 static const struct option_row rm_rows[] = {
@@ -202,14 +203,24 @@ static const struct option_row rm_rows[] = {
      .type = OPTION_FLAG,
      .offset = offsetof(struct rm_options, force),
      .help = "kill it first when it runs"},
+    {.name = "volumes",
+     .letter = 'v',
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct rm_options, volumes),
+     .help = "with its anonymous volumes"},
 };
 
 static int
 rm_one(struct session *s, const struct container *c, void *arg, struct err *err)
 {
     const struct rm_options *opt = arg;
+    AUTO(strv) volumes = {0};
+    int r;
 
-    return container_remove(s, c, opt->force, err);
+    if (opt->volumes)
+        volumes = container_volumes_anonymous(s, c->id);
+    r = container_remove(s, c, opt->force, err);
+    return r < 0 ? r : container_volumes_remove(s, &volumes, err);
 }
 
 static int

@@ -266,21 +266,35 @@ make_namespace(const struct net_places *p, const struct net_target *t, const str
     return netns_make(path, true, err);
 }
 
+/* A place where tests stop the process, or let the step fail. */
+static int
+pass(const char *point, struct err *err)
+{
+    int e = FAULT(point);
+
+    (void) point;
+    return e ? err_sys(err, e, "join networks") : 0;
+}
+
 static int
 bring_up(const struct net_places *p, const struct net_target *t, const struct net_request *q,
          struct net_record *rec, int dir_fd, struct err *err)
 {
-    int r = make_namespace(p, t, q, err);
+    int r = pass("network begun", err);
 
+    if (r == 0)
+        r = make_namespace(p, t, q, err);
     for (size_t i = 0; r == 0 && i < rec->n; i++)
         r = add(p, t->id, &rec->items[i], err);
-    if (r == 0 && FAULT("network added"))
-        r = err_sys(err, EIO, "join networks");
+    if (r == 0)
+        r = pass("network added", err);
     if (r == 0)
         r = net_record_write_at(dir_fd, rec, err);
+    if (r == 0)
+        r = pass("network recorded", err);
     if (r == 0 && q->mode == NET_NETWORKS)
         r = publish(p, rec, err);
-    return r;
+    return r < 0 ? r : pass("network published", err);
 }
 
 int
@@ -354,6 +368,7 @@ net_connect(const struct net_places *p, const char *id, const struct net_wish *w
 {
     auto_close int lock_fd = -1, dir_fd = -1;
     AUTO(net_record) rec = {0};
+    unsigned index;
     int r;
 
     r = net_state_lock(p, &lock_fd, err);
@@ -367,7 +382,8 @@ net_connect(const struct net_places *p, const char *id, const struct net_wish *w
     if (rec.n == NET_JOINED_MAX)
         return err_set(err, CODE_RESOURCE_EXHAUSTED, "a container can be in %d networks at most",
                        NET_JOINED_MAX);
-    r = plan(p, wish, next_index(&rec), NULL, net_record_add(&rec), err);
+    index = next_index(&rec);
+    r = plan(p, wish, index, NULL, net_record_add(&rec), err);
     if (r == 0)
         r = net_record_write_at(dir_fd, &rec, err); /* before the plugins run: see the header */
     if (r < 0)

@@ -133,7 +133,7 @@ port_map_parse(const char *text, struct port_maps *into, struct err *err)
     colon = strchr(rest, ':');
     if (colon) {
         *colon = '\0';
-        if (*rest && parse_range(rest, &m.host, &host_last) < 0)
+        if (*rest && strcmp(rest, "0") != 0 && parse_range(rest, &m.host, &host_last) < 0)
             goto bad;
         rest = colon + 1;
     }

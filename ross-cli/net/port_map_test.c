@@ -15,6 +15,7 @@ static const struct {
     {"80", 1, {.container = 80}},
     {"8080:80", 1, {.host = 8080, .container = 80}},
     {":80", 1, {.container = 80}},
+    {"0:80", 1, {.container = 80}},
     {"8080:80/udp", 1, {.host = 8080, .container = 80, .udp = true}},
     {"127.0.0.1:8080:80/tcp", 1, {.ip = "127.0.0.1", .host = 8080, .container = 80}},
     {"127.0.0.1::80", 1, {.ip = "127.0.0.1", .container = 80}},

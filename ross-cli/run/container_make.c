@@ -17,6 +17,7 @@
 #include "container_net.h"
 #include "container_remove.h"
 #include "container_status.h"
+#include "container_volumes.h"
 #include "image_open.h"
 #include "libross/base/clock.h"
 #include "libross/base/fd.h"
@@ -90,6 +91,16 @@ console_size(struct spec_options *o)
     o->console_height = ws.ws_row;
 }
 
+static int
+use_volumes(const struct session *s, const char *id, const struct image_view *view,
+            const struct mount_list *mounts, struct spec_options *o, struct arena *arena,
+            struct err *err)
+{
+    auto_free char *dir = container_dir_path(s->root, s->ctx.ns, id);
+
+    return container_volumes_use(s, id, dir, &view->config, mounts, o, arena, err);
+}
+
 /* Adds what depends on image and container, and builds. */
 static int
 build_spec(const struct session *s, const struct run_options *opt, const char *id,
@@ -106,6 +117,8 @@ build_spec(const struct session *s, const struct run_options *opt, const char *i
     console_size(o);
     o->cgroups_path = arena_printf(arena, "/ross/%s", id);
     r = container_net_spec(s, id, opt, net, o, arena, err);
+    if (r == 0)
+        r = use_volumes(s, id, view, mounts, o, arena, err);
     return r < 0 ? r : spec_build(&view->config, o, ret, err);
 }
 

@@ -14,7 +14,9 @@
 #include "container_dir.h"
 #include "container_lock.h"
 #include "container_net.h"
+#include "container_labels.h"
 #include "container_status.h"
+#include "container_volumes.h"
 #include "libross/base/clock.h"
 #include "libross/base/fd.h"
 #include "libross/base/path.h"
@@ -116,9 +118,12 @@ container_remove(struct session *s, const struct container *c, bool force, struc
 {
     auto_close int lock_fd = -1;
     AUTO(container_status) st = {0};
+    AUTO(strv) volumes = {0};
     struct rpc_channel *ch;
     int r;
 
+    if (labels_find(&c->labels, LABEL_AUTO_REMOVE))
+        volumes = container_volumes_anonymous(s, c->id);
     r = container_lock(s, c->id, &lock_fd, err);
     if (r == 0)
         r = container_status_get(s, c->id, &st, err);
@@ -133,6 +138,8 @@ container_remove(struct session *s, const struct container *c, bool force, struc
         r = remove_snapshot(s, c, err);
     if (r == 0)
         r = container_dir_remove(s->root, s->ctx.ns, c->id, err);
+    if (r == 0)
+        r = container_volumes_remove(s, &volumes, err);
     if (r == 0)
         r = session_contentd(s, &ch, err);
     if (r == 0) {

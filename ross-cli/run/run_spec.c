@@ -12,6 +12,8 @@
 #include "libross/base/parse.h"
 #include "libross/base/path.h"
 #include "libross/base/proc.h"
+#include "container_volumes.h"
+#include "ross-cli/volume/volume.h"
 #include "run_options.h"
 
 #define ENV_FILE_SIZE_MAX (1024 * 1024)
@@ -86,15 +88,22 @@ volume_spec_parse(const char *text, struct volume_spec *ret, struct err *err)
 {
     static const char known[] =
         " ro rw rprivate private rshared shared rslave slave rbind bind nosuid "
-        "nodev noexec exec suid dev z Z ";
+        "nodev noexec exec suid dev z Z nocopy ";
     AUTO(volume_spec) v = {0};
     AUTO(strv) parts = strv_split(text, ':'), words = {0};
     char *padded;
     bool found;
 
+    if (parts.n == 1 && text[0] == '/') { /* a place alone: an anonymous volume */
+        v.source = volume_name_anonymous();
+        v.target = path_clean(text);
+        v.named = true;
+        *ret = TAKE_STRUCT(v);
+        return 0;
+    }
     if (parts.n < 2 || parts.n > 3 || !*parts.items[0] || !*parts.items[1])
-        return err_set(err, CODE_INVALID_ARGUMENT, "-v '%.256s' is not SRC:DST or SRC:DST:OPTIONS",
-                       text);
+        return err_set(err, CODE_INVALID_ARGUMENT,
+                       "-v '%.256s' is not SRC:DST, SRC:DST:OPTIONS or DST", text);
     if (parts.items[1][0] != '/')
         return err_set(err, CODE_INVALID_ARGUMENT, "-v '%.256s': '%s' is not an absolute path",
                        text, parts.items[1]);
@@ -126,20 +135,21 @@ mount_add(struct spec_options *o)
     return &o->mounts[o->n_mounts++];
 }
 
-/* The absolute path of a bind source: a named volume's directory (made), or what is there. */
+/* The absolute path of a bind source: where a volume's data is, or will be, or what is there. */
 static int
 bind_source(const struct volume_spec *v, const char *root, const char *option, struct arena *arena,
             const char **ret, struct err *err)
 {
-    auto_free char *real = NULL;
+    auto_free char *real = NULL, *path = NULL;
     int r;
 
     if (v->named) {
-        if (!path_is_name(v->source) || v->source[0] == '.')
-            return err_set(err, CODE_INVALID_ARGUMENT, "'%.128s' is no volume name", v->source);
-        *ret = arena_printf(arena, "%s/volumes/%s/_data", root, v->source);
-        r = path_mkdirs_at(AT_FDCWD, *ret, 0755, err);
-        return r < 0 ? err_wrap(err, r, "make the volume '%s'", v->source) : 0;
+        r = volume_name_check(v->source, err);
+        if (r < 0)
+            return err_wrap(err, r, "%s", option);
+        path = volume_path(root, v->source);
+        *ret = arena_strdup(arena, path);
+        return 0;
     }
     real = realpath(v->source, NULL);
     if (!real)
@@ -216,7 +226,12 @@ mount_word(const char *text, const char *key, const char *value, struct volume_s
         v->read_only = *value ? flag : true;
     } else if (strcmp(key, "bind-propagation") == 0)
         strv_add(&v->options, value);
-    else if (strcmp(key, "tmpfs-size") == 0)
+    else if (strcmp(key, "volume-nocopy") == 0) {
+        if (*value && parse_bool(value, &flag, err) < 0)
+            return err_wrap(err, -CODE_INVALID_ARGUMENT, "--mount '%.256s'", text);
+        if (!*value || flag)
+            strv_add(&v->options, VOLUME_NOCOPY);
+    } else if (strcmp(key, "tmpfs-size") == 0)
         strv_printf(tmpfs, "size=%s", value);
     else if (strcmp(key, "tmpfs-mode") == 0)
         strv_printf(tmpfs, "mode=%s", value);
@@ -252,9 +267,13 @@ mount_to_spec(const char *text, const char *root, struct arena *arena, struct sp
         m->type = "tmpfs";
         m->options = TAKE_STRUCT(tmpfs);
     } else if (strcmp(type, "bind") == 0 || strcmp(type, "volume") == 0) {
+        v.named = strcmp(type, "volume") == 0;
+        if (v.named && (!v.source || !*v.source)) {
+            free(v.source);
+            v.source = volume_name_anonymous();
+        }
         if (!v.source || !*v.source)
             return err_set(err, CODE_INVALID_ARGUMENT, "--mount '%.256s' needs src=", text);
-        v.named = strcmp(type, "volume") == 0;
         r = bind_source(&v, root, "--mount", arena, &source, err);
         if (r < 0)
             return r;
