@@ -63,11 +63,27 @@ measure() {
     R_cpu=$((($(cpu_ticks) - started) * 10))
     stop_all
 }
+# The runtime alone, on the same root: what no shim can be faster than.
+bare() {
+    local dir=$WORK/bare
+    mkdir -p "$dir"
+    PYTHONPATH=$HERE/lib python3 -c 'import sys, json, shim_client as c
+c.make_rootfs(sys.argv[1] + "/rootfs")
+for name, args in (("run", ["true"]), ("stay", ["sleep", "100000"])):
+    c.os.makedirs(sys.argv[1] + "/" + name)
+    json.dump(c.spec(args, root=sys.argv[1] + "/rootfs", cgroup="/" + sys.argv[2] + "/bare-" + name), open(sys.argv[1] + "/" + name + "/config.json", "w"))' "$dir" "$NS"
+    B_run=$(time_of "$rounds" runc --root "$dir/state" run --bundle "$dir/run" "b%d")
+    runc --root "$dir/state" run --detach --bundle "$dir/stay" stay </dev/null >/dev/null 2>&1
+    B_exec=$(time_of "$rounds" runc --root "$dir/state" exec stay true)
+    runc --root "$dir/state" delete --force stay
+}
+bare
 measure io.containerd.runc.v2
 go=("$R_run" "$R_exec" "$R_parallel" "$R_private" "$R_pss" "$R_rss" "$R_threads" "$R_cpu")
 measure io.containerd.ross.v2
 ours=("$R_run" "$R_exec" "$R_parallel" "$R_private" "$R_pss" "$R_rss" "$R_threads" "$R_cpu")
 names=("ctr run --rm, ms (median of $rounds)" "ctr exec, ms (median of $rounds)" "$count parallel starts, ms" "private memory, KiB" "proportional memory, KiB" "resident memory, KiB" threads "processor time of $count probes, shims and runc, ms")
+printf '%-52s %12s %12s %8s\n' "the same by runc alone: run, exec, ms" "$B_run" "$B_exec" ""
 printf '%-52s %12s %12s %8s\n' "containerd $version, $count containers" "Go shim" "ross" ratio
 for i in "${!names[@]}"; do
     printf '%-52s %12s %12s %8s\n' "${names[$i]}" "${go[$i]}" "${ours[$i]}" "$(awk -v a="${ours[$i]}" -v b="${go[$i]}" 'BEGIN { printf "%.2f", b ? a / b : 0 }')"
