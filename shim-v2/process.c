@@ -8,6 +8,7 @@
 #include "bundle.h"
 #include "container.h"
 #include "events.h"
+#include "exit_hook.h"
 #include "libross/base/clock.h"
 #include "libross/base/log.h"
 #include "oom.h"
@@ -177,6 +178,7 @@ init_recorded(void *arg, int r, const struct err *err)
     if (r < 0)
         log_error("cannot record an exit", KV_STR("container", c->id), KV_ERR(err));
     exit_tell(&c->init);
+    exit_hook_run(c->bundle);
     container_unref(c);
 }
 

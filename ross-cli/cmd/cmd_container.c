@@ -8,6 +8,10 @@
 #include "each.h"
 #include "libross/base/clock.h"
 #include "libross/json/json.h"
+#include "ps_filter.h"
+#include "ross-cli/net/net_request.h"
+#include "ross-cli/run/container_dir.h"
+#include "ross-cli/run/container_labels.h"
 #include "ross-cli/run/container_remove.h"
 #include "ross-cli/run/container_status.h"
 #include "ross-cli/run/container_volumes.h"
@@ -17,7 +21,8 @@
 
 struct list_options {
     const char *format;
-    bool all, quiet, whole;
+    bool all, quiet, whole, latest, size;
+    int64_t last;
     struct strv filters;
 };
 
@@ -43,34 +48,56 @@ static const struct option_row list_rows[] = {
      .type = OPTION_FLAG,
      .offset = LIST(whole),
      .help = "whole ids and commands"},
+    {.name = "latest",
+     .letter = 'l',
+     .type = OPTION_FLAG,
+     .offset = LIST(latest),
+     .help = "only the one made last, in any state"},
+    {.name = "last",
+     .letter = 'n',
+     .type = OPTION_I64,
+     .offset = LIST(last),
+     .arg = "N",
+     .help = "only the N made last, in any state"},
+    {.name = "size",
+     .letter = 's',
+     .type = OPTION_FLAG,
+     .offset = LIST(size),
+     .help = "also how much their own files take"},
     {.name = "filter",
      .letter = 'f',
      .type = OPTION_STRV,
      .offset = LIST(filters),
-     .arg = "EXPR",
-     .help = "containerd filter, such as labels.a==b; several are alternatives"},
+     .arg = "KEY=VALUE",
+     .help = "status, name, id, label, ancestor, exited, before, since, volume or network; or a "
+             "containerd filter such as labels.a==b"},
 };
 
 struct list_state {
-    const struct session *s;
+    struct session *s;
     const struct list_options *opt;
-    struct json *rows;
+    struct strv ours; /* of the filters; the others are the service's */
+    int64_t before_ns, since_ns;
+    struct listed *items;
+    size_t n;
     struct err *err;
+};
+
+struct listed {
+    struct json *row;
+    int64_t created_ns;
+    char *snapshot_key;
 };
 
 #define COMMAND_SHOWN 24
 
 /* The command line of the container's process, from its spec. */
 static char *
-command_of(const struct container *c)
+command_of(const struct json *spec)
 {
-    AUTO_PTR(json) spec = NULL;
-    const struct json *args;
+    const struct json *args = json_find(json_find(spec, "process"), "args");
     AUTO(strv) words = {0};
 
-    if (!c->spec.value || json_parse(c->spec.value, c->spec.n, &spec, NULL) < 0)
-        return xstrdup("");
-    args = json_find(json_find(spec, "process"), "args");
     for (size_t i = 0; i < json_len(args); i++)
         if (json_str(json_at(args, i)))
             strv_add(&words, json_str(json_at(args, i)));
@@ -110,74 +137,187 @@ state_text(const struct container_status *st)
     return xasprintf("exited (%u) %s ago", st->exit_code, age);
 }
 
+static bool
+is_shown(const struct list_state *state, const struct container_status *st)
+{
+    const struct list_options *opt = state->opt;
+
+    return opt->all || opt->latest || opt->last > 0 || ps_filter_find(&state->ours, "status") ||
+           ps_filter_find(&state->ours, "exited") || st->kind == CONTAINER_RUNNING ||
+           st->kind == CONTAINER_PAUSED || st->kind == CONTAINER_RESTARTING;
+}
+
+static struct json *
+make_row(const struct container *c, const struct container_status *st, const struct json *spec)
+{
+    auto_free char *command = command_of(spec), *text = state_text(st);
+    struct json *row = json_new_object(), *labels = json_new_object();
+
+    for (size_t i = 0; i < c->labels.n; i++)
+        if (!container_label_is_ours(c->labels.items[i].key))
+            json_set(labels, c->labels.items[i].key, json_new_str(c->labels.items[i].value));
+    json_set(row, "id", json_new_str(c->id));
+    json_set(row, "name", json_new_str(container_name(c)));
+    json_set(row, "image", json_new_str(c->image));
+    json_set(row, "command", json_new_str(command));
+    json_set(row, "status", json_new_str(container_status_name(st)));
+    json_set(row, "state", json_new_str(text));
+    set_time(row, "created", c->created_ns);
+    set_time(row, "started", st->started_ns);
+    set_time(row, "finished", st->finished_ns);
+    if (st->kind == CONTAINER_EXITED || st->kind == CONTAINER_RESTARTING)
+        json_set(row, "exitCode", json_new_int(st->exit_code));
+    if (st->pid && (st->kind == CONTAINER_RUNNING || st->kind == CONTAINER_PAUSED))
+        json_set(row, "pid", json_new_int(st->pid));
+    json_set(row, "runtime", json_new_str(c->runtime_name));
+    json_set(row, "labels", labels);
+    return row;
+}
+
+static void
+add_networks(const struct session *s, const struct container *c, struct strv *names)
+{
+    auto_free char *dir = container_dir_path(s->root, s->ctx.ns, c->id);
+    AUTO(net_request) q = {0};
+
+    if (net_request_read(dir, &q, NULL) < 0)
+        return;
+    if (q.mode == NET_NONE || q.mode == NET_HOST)
+        strv_add(names, q.mode == NET_NONE ? "none" : "host");
+    for (size_t i = 0; i < q.n_wishes; i++)
+        strv_add(names, q.wishes[i].network);
+}
+
 static int
 list_one(const struct container *c, void *arg)
 {
     struct list_state *state = arg;
     AUTO(container_status) st = {0};
-    auto_free char *command = NULL, *text = NULL;
-    struct json *row;
+    AUTO_PTR(json) spec = NULL;
+    AUTO(strv) networks = {0};
+    struct ps_item item = {.c = c, .st = &st, .networks = &networks};
     int r;
 
     r = container_status_get(state->s, c->id, &st, state->err);
+    if (r < 0 || !is_shown(state, &st))
+        return r;
+    if (c->spec.value && json_parse(c->spec.value, c->spec.n, &spec, NULL) == 0)
+        item.spec = spec;
+    if (ps_filter_find(&state->ours, "network"))
+        add_networks(state->s, c, &networks);
+    r = ps_filter_match(&state->ours, &item, state->before_ns, state->since_ns, state->err);
+    if (r <= 0)
+        return r;
+    state->items = xreallocarray(state->items, state->n + 1, sizeof *state->items);
+    state->items[state->n++] = (struct listed){
+        .row = make_row(c, &st, spec),
+        .created_ns = c->created_ns,
+        .snapshot_key = xstrdup(c->snapshot_key),
+    };
+    return 0;
+}
+
+/* When the container behind before= or since= was made. */
+static int
+find_time(struct session *s, const struct strv *ours, const char *key, int64_t *ret_ns,
+          struct err *err)
+{
+    const char *word = ps_filter_find(ours, key);
+    AUTO(container) c = {0};
+    int r;
+
+    if (!word)
+        return 0;
+    r = container_find(s, word, &c, err);
+    if (r == 0)
+        *ret_ns = c.created_ns;
+    return r;
+}
+
+static int
+newest_first(const void *a, const void *b)
+{
+    const struct listed *x = a, *y = b;
+
+    return (x->created_ns < y->created_ns) - (x->created_ns > y->created_ns);
+}
+
+static int
+add_size(struct session *s, struct listed *item, struct err *err)
+{
+    struct snapshot_usage use;
+    struct snapshots *snapshots;
+    int r;
+
+    r = session_snapshots(s, &snapshots, err);
+    if (r == 0)
+        r = snapshots_usage(snapshots, &s->ctx, item->snapshot_key, &use, err);
+    if (r == 0)
+        json_set(item->row, "size", json_new_int(use.size_bytes));
+    return r == -CODE_NOT_FOUND ? 0 : r;
+}
+
+static int
+list_print(struct list_state *state, struct err *err)
+{
+    const struct list_options *opt = state->opt;
+    const struct listing_column columns[] = {
+        {"CONTAINER ID", "id", opt->whole ? NULL : listing_show_short_id},
+        {"IMAGE", "image", NULL},
+        {"COMMAND", "command", opt->whole ? NULL : show_command},
+        {"CREATED", "created", listing_show_age},
+        {"STATUS", "state", NULL},
+        {"NAME", "name", NULL},
+        {"SIZE", "size", listing_show_size},
+    };
+    AUTO_PTR(json) rows = json_new_array();
+    int64_t last = opt->latest ? 1 : opt->last;
+    int r = 0;
+
+    if (state->n)
+        qsort(state->items, state->n, sizeof *state->items, newest_first);
+    for (size_t i = 0; r == 0 && i < state->n && (last <= 0 || (int64_t) i < last); i++) {
+        r = opt->size ? add_size(state->s, &state->items[i], err) : 0;
+        json_push(rows, TAKE(state->items[i].row));
+    }
     if (r < 0)
         return r;
-    if (!state->opt->all && st.kind != CONTAINER_RUNNING && st.kind != CONTAINER_PAUSED)
-        return 0;
-    row = json_new_object();
-    command = command_of(c);
-    text = state_text(&st);
-    json_set(row, "id", json_new_str(c->id));
-    json_set(row, "name", json_new_str(container_name(c)));
-    json_set(row, "image", json_new_str(c->image));
-    json_set(row, "command", json_new_str(command));
-    json_set(row, "status", json_new_str(container_status_name(&st)));
-    json_set(row, "state", json_new_str(text));
-    set_time(row, "created", c->created_ns);
-    set_time(row, "started", st.started_ns);
-    set_time(row, "finished", st.finished_ns);
-    if (st.kind == CONTAINER_EXITED)
-        json_set(row, "exitCode", json_new_int(st.exit_code));
-    if (st.pid && st.kind != CONTAINER_EXITED)
-        json_set(row, "pid", json_new_int(st.pid));
-    json_set(row, "runtime", json_new_str(c->runtime_name));
-    json_set(row, "labels", json_new_labels(&c->labels));
-    json_push(state->rows, row);
-    return 0;
+    return listing_print(stdout, columns, ARRAY_LEN(columns) - !opt->size, rows,
+                         opt->quiet && !opt->format ? "{{.id}}" : opt->format, err);
 }
 
 static int
 list_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
 {
-    static const struct listing_column short_columns[] = {
-        {"CONTAINER ID", "id", listing_show_short_id},
-        {"IMAGE", "image", NULL},
-        {"COMMAND", "command", show_command},
-        {"CREATED", "created", listing_show_age},
-        {"STATUS", "state", NULL},
-        {"NAME", "name", NULL},
-    };
-    static const struct listing_column whole_columns[] = {
-        {"CONTAINER ID", "id", NULL}, {"IMAGE", "image", NULL},
-        {"COMMAND", "command", NULL}, {"CREATED", "created", listing_show_age},
-        {"STATUS", "state", NULL},    {"NAME", "name", NULL},
-    };
     const struct list_options *opt = options;
-    AUTO_PTR(json) rows = json_new_array();
-    struct list_state state = {.s = s, .opt = opt, .rows = rows, .err = err};
+    struct list_state state = {.s = s, .opt = opt, .err = err};
+    AUTO(strv) theirs = {0};
     struct rpc_channel *ch;
-    int r;
+    int r = 0;
 
     (void) n_words;
     (void) words;
-    r = session_contentd(s, &ch, err);
+    if (opt->last < 0)
+        return err_set(err, CODE_INVALID_ARGUMENT, "--last wants a number of containers");
+    for (size_t i = 0; i < opt->filters.n; i++)
+        strv_add(ps_filter_is_ours(opt->filters.items[i]) ? &state.ours : &theirs,
+                 opt->filters.items[i]);
+    r = find_time(s, &state.ours, "before", &state.before_ns, err);
     if (r == 0)
-        r = containers_client_list(ch, &s->ctx, &opt->filters, list_one, &state, err);
-    if (r < 0)
-        return r;
-    return listing_print(stdout, opt->whole ? whole_columns : short_columns,
-                         ARRAY_LEN(short_columns), rows,
-                         opt->quiet && !opt->format ? "{{.id}}" : opt->format, err);
+        r = find_time(s, &state.ours, "since", &state.since_ns, err);
+    if (r == 0)
+        r = session_contentd(s, &ch, err);
+    if (r == 0)
+        r = containers_client_list(ch, &s->ctx, &theirs, list_one, &state, err);
+    if (r == 0)
+        r = list_print(&state, err);
+    for (size_t i = 0; i < state.n; i++) {
+        json_free(state.items[i].row);
+        free(state.items[i].snapshot_key);
+    }
+    free(state.items);
+    strv_done(&state.ours);
+    return r;
 }
 
 const struct command_row cmd_container_list = {

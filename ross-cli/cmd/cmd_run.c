@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run, create: an image to an exit code, or to a container that waits. */
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cmd.h"
@@ -21,6 +22,9 @@ run_run(struct session *s, const void *options, int n_words, char **words, struc
     if (opt->tty && opt->interactive && !opt->detach && !isatty(STDIN_FILENO))
         return err_set(err, CODE_INVALID_ARGUMENT,
                        "-t with -i needs a terminal as standard input; leave -t out");
+    if (opt->restart && strcmp(opt->restart, "no") != 0 && !opt->detach)
+        return err_set(err, CODE_INVALID_ARGUMENT,
+                       "--restart needs -d: what runs in the foreground ends with its ross-cli");
     r = container_run(s, opt, words[0], &args, progress_event, progress, &status, &id, err);
     if (id)
         printf("%s\n", id);

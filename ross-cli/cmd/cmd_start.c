@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* start, stop, restart: containers that were made before; container reap: what --rm leaves behind. */
+/* start, stop, restart: containers that were made before; container reap, restore: what follows their end. */
 #include <stdio.h>
 
 #include "cmd.h"
@@ -179,27 +179,41 @@ const struct command_row cmd_stop = {
 static int
 reap_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
 {
-    AUTO(container) c = {0};
-    uint32_t status;
-    int r;
-
     (void) options;
     (void) n_words;
-    /* by the id alone: until the container ends no service need run */
-    r = container_wait(s, words[0], &status, err);
-    if (r == 0)
-        r = container_find(s, words[0], &c, err);
-    if (r == 0)
-        r = container_reap(s, &c, err);
-    return r == -CODE_NOT_FOUND ? 0 : r;
+    return container_reap_and_restart(s, words[0], err);
 }
 
 const struct command_row cmd_container_reap = {
     .path = "container reap",
     .synopsis = "ID",
-    .summary = "Waits for the end of a detached container and removes it",
+    .summary = "Notes the end of a detached container, removes it or starts it again",
     .words_min = 1,
     .words_max = 1,
     .hidden = true,
     .run = reap_run,
+};
+
+/* ---- restore ---- */
+
+static void
+print_started(const struct container *c)
+{
+    printf("%s\n", *container_name(c) ? container_name(c) : c->id);
+}
+
+static int
+restore_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
+{
+    (void) options;
+    (void) n_words;
+    (void) words;
+    return container_restore_all(s, print_started, err);
+}
+
+const struct command_row cmd_container_restore = {
+    .path = "container restore",
+    .synopsis = "",
+    .summary = "Notes lost containers as ended, starts those whose policy says so",
+    .run = restore_run,
 };

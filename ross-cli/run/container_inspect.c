@@ -10,6 +10,7 @@
 
 #include "container_dir.h"
 #include "container_labels.h"
+#include "container_net.h"
 #include "container_restart.h"
 #include "container_status.h"
 #include "libross/base/clock.h"
@@ -181,16 +182,85 @@ nano_cpus(const struct json *spec)
 }
 
 static struct json *
-describe_host_config(const struct container *c, const struct json *spec, struct json *binds)
+network_mode(const struct net_request *q)
+{
+    auto_free char *text = NULL;
+
+    switch (q->mode) {
+    case NET_NONE:
+        return json_new_str("none");
+    case NET_HOST:
+        return json_new_str("host");
+    case NET_CONTAINER:
+        text = xasprintf("container:%s", q->container);
+        return json_new_str(text);
+    case NET_NETWORKS:
+        break;
+    }
+    return json_new_str(q->n_wishes ? q->wishes[0].network : "none");
+}
+
+static struct json *
+copied(const char *s)
+{
+    return json_new_str(s ? s : "");
+}
+
+static struct json *
+describe_attachment(const struct attachment *a, const char *address, int64_t prefix)
+{
+    struct json *n = json_new_object();
+
+    json_set(n, "IPAddress", json_new_str(address));
+    json_set(n, "IPPrefixLen", json_new_int(prefix));
+    json_set(n, "GlobalIPv6Address", copied(a->address6));
+    json_set(n, "Gateway", copied(a->gateway4));
+    json_set(n, "MacAddress", copied(a->mac));
+    json_set(n, "Interface", copied(a->ifname));
+    json_set(n, "Aliases", json_new_strv(&a->aliases));
+    return n;
+}
+
+/* Addresses as they are while it is up; none otherwise. */
+static struct json *
+describe_network(const struct session *s, const struct container *c)
+{
+    const struct net_places places = container_net_places(s);
+    struct json *o = json_new_object(), *all = json_new_object();
+    AUTO(net_record) record = {0};
+
+    json_set(o, "IPAddress", json_new_str(""));
+    if (net_record_read(&places, c->id, &record, NULL) < 0)
+        record = (struct net_record){0};
+    for (size_t i = 0; i < record.n; i++) {
+        const struct attachment *a = &record.items[i];
+        const char *slash = a->address4 ? strchr(a->address4, '/') : NULL;
+        auto_free char *address =
+            slash ? xstrndup(a->address4, (size_t) (slash - a->address4)) : xstrdup("");
+
+        if (i == 0) {
+            json_set(o, "IPAddress", json_new_str(address));
+            json_set(o, "Gateway", copied(a->gateway4));
+            json_set(o, "MacAddress", copied(a->mac));
+        }
+        json_set(all, a->network,
+                 describe_attachment(a, address, slash ? strtol(slash + 1, NULL, 10) : 0));
+    }
+    json_set(o, "Networks", all);
+    return o;
+}
+
+static struct json *
+describe_host_config(const struct container *c, const struct json *spec,
+                     const struct net_request *q, struct json *binds)
 {
     struct json *o = json_new_object(), *log = json_new_object();
-    const char *network = labels_find(&c->labels, "ross/network");
 
     json_set(o, "Binds", binds);
     json_set(log, "Type", json_new_str("ross-log"));
     json_set(log, "Uri", label(c, LABEL_LOG_URI));
     json_set(o, "LogConfig", log);
-    json_set(o, "NetworkMode", network ? json_new_str(network) : namespace_mode(spec, "network"));
+    json_set(o, "NetworkMode", network_mode(q));
     json_set(o, "RestartPolicy", describe_restart(c));
     json_set(o, "AutoRemove", json_new_bool(labels_find(&c->labels, LABEL_AUTO_REMOVE) != NULL));
     json_set(o, "Capabilities",
@@ -332,6 +402,8 @@ container_inspect(struct session *s, const struct container *c, bool size, struc
     AUTO_PTR(json) spec = NULL;
     AUTO(container_status) st = {0};
     AUTO(mount_list) mounts = {0};
+    AUTO(net_request) request = {0};
+    auto_free char *dir = container_dir_path(s->root, s->ctx.ns, c->id);
     struct json *binds, *mount_rows;
     struct snapshots *snapshots;
     auto_free char *name = NULL;
@@ -348,6 +420,7 @@ container_inspect(struct session *s, const struct container *c, bool size, struc
     }
     if (r < 0)
         return err_wrap(err, r, "inspect container '%s'", container_name(c));
+    (void) net_request_read(dir, &request, NULL);
     name = xasprintf("/%s", container_name(c));
     json_set(o, "Id", json_new_str(c->id));
     json_set(o, "Created", time_or_never(c->created_ns));
@@ -362,12 +435,13 @@ container_inspect(struct session *s, const struct container *c, bool size, struc
     json_set(o, "Runtime", json_new_str(c->runtime_name));
     json_set(o, "AppArmorProfile", copy_str(spec, "process/apparmorProfile"));
     mount_rows = describe_mounts(spec, s->root, &binds);
-    json_set(o, "HostConfig", describe_host_config(c, spec, binds));
+    json_set(o, "HostConfig", describe_host_config(c, spec, &request, binds));
     json_set(o, "GraphDriver", describe_graph(s, &mounts));
     if (size)
         r = add_sizes(s, snapshots, c, o, err);
     json_set(o, "Mounts", mount_rows);
     json_set(o, "Config", describe_config(c, spec));
+    json_set(o, "NetworkSettings", describe_network(s, c));
     if (r < 0)
         return r;
     *ret = TAKE(o);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
@@ -16,6 +17,7 @@
 #include "libross/base/fd.h"
 #include "libross/base/path.h"
 #include "libross/base/rmtree.h"
+#include "libross/base/strv.h"
 
 #define COPY_SIZE (64 * 1024)
 
@@ -28,6 +30,9 @@ struct container_io {
     struct termios saved;
     char *in_data; /* read from our stdin, not yet written */
     size_t in_at, in_len;
+    char keys[DETACH_KEYS_MAX + 1]; /* that detach, in a row; "" = none */
+    size_t typed;                   /* of them so far, held back */
+    bool detached;
 };
 
 static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
@@ -95,6 +100,58 @@ container_io_new(const char *dir, bool want_stdin, bool terminal, struct contain
     return 0;
 }
 
+int
+container_io_attach(const char *in_path, bool terminal, const char *keys, struct container_io **ret,
+                    struct err *err)
+{
+    AUTO_PTR(container_io) io = xcalloc(1, sizeof *io);
+
+    io->in_fd = io->out_fd = io->err_fd = -1;
+    io->terminal = terminal;
+    (void) snprintf(io->keys, sizeof io->keys, "%s", keys);
+    if (in_path) {
+        io->in_path = xstrdup(in_path);
+        io->in_data = xmalloc(COPY_SIZE + DETACH_KEYS_MAX);
+        io->in_fd = open(in_path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+        if (io->in_fd < 0)
+            return err_sys(err, errno, "open fifo '%s'", in_path);
+    }
+    *ret = TAKE(io);
+    return 0;
+}
+
+bool
+container_io_detached(const struct container_io *io)
+{
+    return io->detached;
+}
+
+int
+container_io_keys_parse(const char *text, char ret[static DETACH_KEYS_MAX + 1], struct err *err)
+{
+    AUTO(strv) words = strv_split(text, ',');
+    size_t n = 0;
+
+    *ret = '\0';
+    if (!*text)
+        return 0;
+    for (size_t i = 0; i < words.n; i++) {
+        const char *w = words.items[i];
+        bool ctrl = strncmp(w, "ctrl-", 5) == 0 && w[5] && !w[6];
+        char c = ctrl ? (char) (w[5] & 0x1f) : *w;
+
+        if (n == DETACH_KEYS_MAX || (!ctrl && (!*w || w[1])) || !c ||
+            (ctrl && !strchr("abcdefghijklmnopqrstuvwxyz@[]\\^_", w[5])))
+            return err_set(err, CODE_INVALID_ARGUMENT,
+                           "--detach-keys '%.64s' is not known, use letters and ctrl-a to ctrl-z "
+                           "with commas between",
+                           text);
+        ret[n++] = c;
+    }
+    ret[n] = '\0';
+    return 0;
+}
+
 struct task_io
 container_io_paths(const struct container_io *io)
 {
@@ -123,7 +180,7 @@ container_io_connect(struct container_io *io, struct err *err)
 {
     auto_close int hold_fd = -1;
 
-    if (io->in_path) {
+    if (io->in_path && io->in_fd < 0) {
         /* the shim opens its end of an exec's stdin at Start only: without a reader we could not open ours */
         hold_fd = open(io->in_path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
         io->in_fd = open(io->in_path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
@@ -171,6 +228,41 @@ copy_out(int from_fd, int to_fd, char *buf, bool *gone)
     return false;
 }
 
+/*
+ * Takes the keys that detach out of what was read, and gives back those that were typed before and turned out to be no
+ * part of them. The length of what is to be written; in_data has room for the keys behind COPY_SIZE.
+ */
+static size_t
+hold_keys(struct container_io *io, size_t n)
+{
+    char data[DETACH_KEYS_MAX];
+    size_t len = 0, at = io->typed;
+
+    if (!*io->keys)
+        return n;
+    /* those held back stand in front again */
+    memcpy(data, io->keys, at);
+    memmove(io->in_data + at, io->in_data, n);
+    memcpy(io->in_data, data, at);
+    io->typed = 0;
+    for (size_t i = 0; i < n + at && !io->detached; i++) {
+        char c = io->in_data[i];
+
+        if (c != io->keys[io->typed]) {
+            /* what was held back goes out; the keys do not begin within themselves but at c */
+            memmove(io->in_data + len, io->keys, io->typed);
+            len += io->typed;
+            io->typed = 0;
+        }
+        if (c == io->keys[io->typed])
+            io->typed++;
+        else
+            io->in_data[len++] = c;
+        io->detached = !io->keys[io->typed];
+    }
+    return len;
+}
+
 /* Our stdin → the container: what it does not take now stays in in_data. True when our stdin has ended. */
 static bool
 copy_in(struct container_io *io, bool readable)
@@ -184,7 +276,7 @@ copy_in(struct container_io *io, bool readable)
         if (n <= 0)
             return true;
         io->in_at = 0;
-        io->in_len = (size_t) n;
+        io->in_len = hold_keys(io, (size_t) n);
     }
     if (!io->in_len)
         return false;
@@ -235,7 +327,7 @@ container_io_copy(struct container_io *io, int done_fd, const struct container_i
     if (signal_fd < 0)
         return err_sys(err, errno, "signalfd");
     tell_size(io, ev);
-    while (!done || io->out_fd >= 0 || io->err_fd >= 0) {
+    while (!io->detached && (!done || io->out_fd >= 0 || io->err_fd >= 0)) {
         p[WATCH_SIGNAL] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
         p[WATCH_DONE] = (struct pollfd){.fd = done ? -1 : done_fd, .events = POLLIN};
         p[WATCH_OUT] = (struct pollfd){.fd = io->out_fd, .events = POLLIN};

@@ -14,6 +14,20 @@ struct container_io;
 /* Makes the fifos below `dir` (made, 0700) and opens our reading ends. */
 int container_io_new(const char *dir, bool want_stdin, bool terminal, struct container_io **ret,
                      struct err *err);
+/*
+ * For a container that writes to its log and has its fifo for stdin already: only what we type goes through this.
+ *   in_path  NULL = nothing
+ *   keys     bytes that, typed in a row, end the copying; "" = none
+ */
+#define DETACH_KEYS_MAX 16
+int container_io_attach(const char *in_path, bool terminal, const char *keys,
+                        struct container_io **ret, struct err *err);
+/* Did the keys end the copying? */
+bool container_io_detached(const struct container_io *io);
+/* "ctrl-p,ctrl-q", "a,ctrl-[" as bytes; "" is none. InvalidArgument. */
+int container_io_keys_parse(const char *text, char ret[static DETACH_KEYS_MAX + 1],
+                            struct err *err);
+
 /* Paths for Create; borrowed. */
 struct task_io container_io_paths(const struct container_io *io);
 /* After Create: opens the writing end of stdin; puts our terminal into raw mode when the container has one. */

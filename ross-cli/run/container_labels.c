@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "container_restart.h"
 #include "libross/base/buf.h"
 #include "libross/base/parse.h"
 #include "libross/base/path.h"
@@ -121,6 +122,7 @@ int
 container_labels_set(const struct run_options *opt, const struct oci_config *config,
                      const char *dir, struct labels *l, struct err *err)
 {
+    struct restart_policy policy;
     int r;
 
     r = set_stop(opt, config, l, err);
@@ -130,6 +132,15 @@ container_labels_set(const struct run_options *opt, const struct oci_config *con
         return r;
     if (opt->rm)
         labels_set(l, LABEL_AUTO_REMOVE, "true");
+    if (opt->restart) {
+        r = restart_policy_parse(opt->restart, &policy, err);
+        if (r == 0 && opt->rm && policy.kind != RESTART_NO)
+            r = err_set(err, CODE_INVALID_ARGUMENT,
+                        "--restart and --rm cannot both be: choose one of them");
+        if (r < 0)
+            return r;
+        labels_set(l, LABEL_RESTART, opt->restart);
+    }
     if (opt->interactive)
         labels_set(l, LABEL_INTERACTIVE, "true");
     return 0;

@@ -17,6 +17,7 @@
 #include "container_net.h"
 #include "container_remove.h"
 #include "container_status.h"
+#include "event_log.h"
 #include "container_volumes.h"
 #include "image_open.h"
 #include "libross/base/clock.h"
@@ -339,7 +340,9 @@ container_make(struct session *s, const struct run_options *opt, const struct im
         }
     }
     run_spec_done(&o);
-    if (r == 0)
+    if (r == 0) {
+        event_container(s, &m.record, "create", NULL, 0);
         *ret = TAKE_STRUCT(m);
+    }
     return r;
 }

@@ -2,20 +2,31 @@
 /* The end of a detached container: noted, its shim and mounts let go, and with --rm everything removed. */
 #include "container_reap.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 
+#include "api/client/records_client.h"
 #include "container_dir.h"
 #include "container_labels.h"
 #include "container_lock.h"
 #include "container_remove.h"
+#include "container_restart.h"
+#include "container_start.h"
 #include "container_status.h"
+#include "event_log.h"
 #include "libross/base/clock.h"
 #include "libross/base/fd.h"
+#include "libross/base/log.h"
+#include "libross/base/path.h"
 #include "libross/base/proc.h"
 #include "libross/base/strv.h"
 
 #define STATE_TIMEOUT_NS (5 * NS_PER_S)
 #define LOG_SCHEME       "ross-log:"
+#define HOOK_FILE        "on-exit" /* exit_hook.h of the shim */
+#define HOOK_SIZE_MAX    (16 * 1024)
 
 /* Does its output go to a log: then no client looks after it. */
 static bool
@@ -28,6 +39,25 @@ is_detached(const char *address, const char *id)
     return task_client_open(address, &ch, NULL) == 0 &&
            task_client_state(ch, &ctx, id, NULL, &task, NULL) == 0 && task.stdout_path &&
            strncmp(task.stdout_path, LOG_SCHEME, strlen(LOG_SCHEME)) == 0;
+}
+
+/* Under the container's lock: how it ended, and when it starts again. */
+static int
+note_end(struct session *s, const struct container *c, const struct container_status *st,
+         struct container_state *note, struct err *err)
+{
+    const struct restart_policy policy = container_restart_policy(c);
+
+    note->started = note->finished = true;
+    note->finished_ns = st->finished_ns ? st->finished_ns : clock_now_ns();
+    note->exit_code = st->exit_code;
+    note->restart_at_ns = 0;
+    if (note->finished_ns - note->started_ns >= RESTART_CALM_NS)
+        note->row = 0;
+    if (restart_after_exit(&policy, note))
+        note->restart_at_ns = clock_now_ns() + restart_delay_ns(note->row);
+    event_container(s, c, "die", "exitCode", note->exit_code);
+    return container_state_write(s->root, s->ctx.ns, c->id, note, err);
 }
 
 int
@@ -48,31 +78,27 @@ container_reap(struct session *s, const struct container *c, struct err *err)
     if (st.kind != CONTAINER_EXITED || !st.has_task || !is_detached(st.address, c->id))
         return 0;
     if (labels_find(&c->labels, LABEL_AUTO_REMOVE)) {
+        event_container(s, c, "die", "exitCode", st.exit_code);
         lock_fd = fd_close(lock_fd);
         return container_remove(s, c, true, err);
     }
-    note = (struct container_state){
-        .started = true,
-        .started_ns = st.started_ns,
-        .finished = true,
-        .finished_ns = st.finished_ns ? st.finished_ns : clock_now_ns(),
-        .exit_code = st.exit_code,
-    };
-    r = container_state_write(s->root, s->ctx.ns, c->id, &note, err);
+    r = container_state_read(s->root, s->ctx.ns, c->id, &note, err);
+    if (r == 0)
+        r = note_end(s, c, &st, &note, err);
     return r < 0 ? r : container_end_task_locked(s, c->id, err);
 }
 
 int
-container_reap_spawn(const struct session *s, const char *id, struct err *err)
+container_reap_arrange(const struct session *s, const char *bundle, const char *id, struct err *err)
 {
     auto_free char *self = proc_find_companion("ross-cli");
-    struct proc_spawn spawn = PROC_SPAWN_INIT;
+    auto_free char *path = path_join(bundle, HOOK_FILE);
+    AUTO(buf) text = BUF_INIT(HOOK_SIZE_MAX);
     AUTO(strv) argv = {0};
-    pid_t pid;
-    int r;
+    int r = 0;
 
     if (!self)
-        return err_set(err, CODE_NOT_FOUND, "ross-cli, which --rm needs, is not to be found");
+        return err_set(err, CODE_NOT_FOUND, "ross-cli, which the shim runs, is not to be found");
     const char *const words[] = {
         self,      "--root",        s->root,        "--state",     s->state,     "--namespace",
         s->ctx.ns, "--snapshotter", s->snapshotter, "--log-level", s->log_level,
@@ -87,10 +113,149 @@ container_reap_spawn(const struct session *s, const char *id, struct err *err)
     strv_add(&argv, "container");
     strv_add(&argv, "reap");
     strv_add(&argv, id);
-    spawn.argv = (const char *const *) argv.items;
-    spawn.new_session = true;
-    r = proc_spawn(&spawn, &pid, NULL, err);
-    return r < 0 ? err_wrap(err, r, "leave a process behind for --rm") : 0;
+    for (size_t i = 0; r == 0 && i < argv.n; i++)
+        r = buf_append(&text, argv.items[i], strlen(argv.items[i]) + 1, err);
+    if (r == 0)
+        r = fd_write_file_at(AT_FDCWD, path, text.data, text.len, 0600, err);
+    return r < 0 ? err_wrap(err, r, "arrange for the container's end") : 0;
+}
+
+/* ---- starting again ---- */
+
+/* Nothing can tell us that somebody changed his mind: the note is read again afterwards. */
+static void
+wait_until(int64_t at_ns)
+{
+    int64_t left = at_ns - clock_now_ns();
+    struct timespec ts;
+
+    if (left <= 0)
+        return;
+    ts = (struct timespec){.tv_sec = left / NS_PER_S, .tv_nsec = left % NS_PER_S};
+    while (ppoll(NULL, 0, &ts, NULL) < 0 && errno == EINTR)
+        ;
+}
+
+static int
+restart_when_due(struct session *s, const char *id, struct err *err)
+{
+    struct container_state note, now;
+    AUTO(container) c = {0};
+    int r, status = 0;
+
+    r = container_state_read(s->root, s->ctx.ns, id, &note, err);
+    if (r < 0 || !note.restart_at_ns)
+        return r;
+    wait_until(note.restart_at_ns);
+    r = container_state_read(s->root, s->ctx.ns, id, &now, err);
+    if (r < 0 || now.restart_at_ns != note.restart_at_ns)
+        return r;
+    r = container_find(s, id, &c, err);
+    return r < 0 ? r : container_start_by_policy(s, &c, &status, err);
+}
+
+int
+container_reap_and_restart(struct session *s, const char *id, struct err *err)
+{
+    AUTO(container) c = {0};
+    int r;
+
+    r = container_find(s, id, &c, err);
+    if (r == 0)
+        r = container_reap(s, &c, err);
+    if (r == 0)
+        r = restart_when_due(s, id, err);
+    return r == -CODE_NOT_FOUND ? 0 : r;
+}
+
+/* ---- after a restart of the machine ---- */
+
+static int
+collect_id(const struct container *c, void *arg)
+{
+    strv_add(arg, c->id);
+    return 0;
+}
+
+/* Its shim is gone, or the whole machine was: the note says from now on that it ended. */
+static int
+note_lost(struct session *s, const struct container *c, struct err *err)
+{
+    auto_close int lock_fd = -1;
+    AUTO(container_status) st = {0};
+    struct container_state note;
+    int r;
+
+    r = container_lock(s, c->id, &lock_fd, err);
+    if (r < 0 || lock_fd < 0)
+        return r;
+    r = container_status_get(s, c->id, &st, err);
+    if (r == 0)
+        r = container_state_read(s->root, s->ctx.ns, c->id, &note, err);
+    if (r < 0 || !note.started || note.finished || st.has_task)
+        return r;
+    st.exit_code = CONTAINER_EXIT_UNKNOWN;
+    r = note_end(s, c, &st, &note, err);
+    return r < 0 ? r : container_end_task_locked(s, c->id, err);
+}
+
+static int
+restore_one(struct session *s, const char *id, void (*on_start)(const struct container *c),
+            struct err *err)
+{
+    struct restart_policy policy;
+    struct container_state note;
+    AUTO(container_status) st = {0};
+    AUTO(container) c = {0};
+    int r, status = 0;
+
+    r = container_find(s, id, &c, err);
+    if (r == 0)
+        r = container_reap(s, &c, err);
+    if (r == 0)
+        r = note_lost(s, &c, err);
+    if (r == 0)
+        r = container_status_get(s, id, &st, err);
+    if (r == 0)
+        r = container_state_read(s->root, s->ctx.ns, id, &note, err);
+    if (r < 0 || !note.finished || st.has_task)
+        return r;
+    if (labels_find(&c.labels, LABEL_AUTO_REMOVE))
+        return container_remove(s, &c, true, err);
+    policy = container_restart_policy(&c);
+    if (!restart_after_boot(&policy, &note) && !note.restart_at_ns)
+        return 0;
+    r = container_start_by_policy(s, &c, &status, err);
+    if (r == 0)
+        on_start(&c);
+    return r;
+}
+
+int
+container_restore_all(struct session *s, void (*on_start)(const struct container *c),
+                      struct err *err)
+{
+    AUTO(strv) all = {0}, ids = {0};
+    struct rpc_channel *ch;
+    int r, failed = 0;
+
+    r = session_contentd(s, &ch, err);
+    if (r == 0)
+        r = containers_client_list(ch, &s->ctx, &all, collect_id, &ids, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < ids.n; i++) {
+        struct err one = {0};
+
+        r = restore_one(s, ids.items[i], on_start, &one);
+        if (r >= 0 || r == -CODE_NOT_FOUND)
+            continue;
+        log_warn("a container could not be restored", KV_STR("container", ids.items[i]),
+                 KV_ERR(&one));
+        *err = one;
+        failed = r;
+    }
+    return failed;
 }
 
 int

@@ -6,14 +6,29 @@
 #include "ross-cli/session/session.h"
 
 /*
- * When the detached container has ended: writes the note of it and ends its task, or removes it
- * with LABEL_AUTO_REMOVE.
- * Nothing happens to one that runs, or that a client in the foreground looks after.
+ * When the detached container has ended: writes the note of it (and when its policy starts it again) and ends its task,
+ * or removes it with LABEL_AUTO_REMOVE. Nothing happens to one that runs, or that a client in the foreground looks
+ * after.
  */
 int container_reap(struct session *s, const struct container *c, struct err *err);
 
-/* Leaves a process behind that waits for the end of container `id` and reaps it ("container reap ID"). */
-int container_reap_spawn(const struct session *s, const char *id, struct err *err);
+/* The shim will run "ross-cli container reap ID" when the container has ended: the words go into the bundle. */
+int container_reap_arrange(const struct session *s, const char *bundle, const char *id,
+                           struct err *err);
+
+/*
+ * What that command does: container_reap(), and when the policy says so, the wait and the next start. Gives up when
+ * somebody stops, starts or removes the container meanwhile.
+ */
+int container_reap_and_restart(struct session *s, const char *id, struct err *err);
+
+/*
+ * After the machine was restarted, or shims were killed: containers that were lost are noted as ended, those made with
+ * --rm removed, and those started whose policy wants it. `on_start` hears their ids. Goes on after a failure; the
+ * last one is returned.
+ */
+int container_restore_all(struct session *s, void (*on_start)(const struct container *c),
+                          struct err *err);
 
 /* Waits until it does not run. *ret_status: its exit code, 0 when it never ran. */
 int container_wait(const struct session *s, const char *id, uint32_t *ret_status, struct err *err);

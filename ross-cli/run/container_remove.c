@@ -16,6 +16,7 @@
 #include "container_net.h"
 #include "container_labels.h"
 #include "container_status.h"
+#include "event_log.h"
 #include "container_volumes.h"
 #include "libross/base/clock.h"
 #include "libross/base/fd.h"
@@ -147,6 +148,8 @@ container_remove(struct session *s, const struct container *c, bool force, struc
         if (r == -CODE_NOT_FOUND)
             r = 0;
     }
+    if (r == 0)
+        event_container(s, c, "destroy", NULL, 0);
     if (r == 0 && *container_name(c))
         container_name_release(s->root, s->ctx.ns, container_name(c), c->id);
     return r;

@@ -17,6 +17,7 @@
 #include "container_reap.h"
 #include "container_remove.h"
 #include "container_status.h"
+#include "event_log.h"
 #include "foreground.h"
 #include "libross/base/clock.h"
 #include "libross/base/fd.h"
@@ -90,6 +91,7 @@ on_start(void *arg, struct err *err)
     st->started = true;
     timing_phase(st->how->timing, "start");
     st->note = (struct container_state){.started = true, .started_ns = clock_now_ns()};
+    event_container(st->s, st->how->record, "start", NULL, 0);
     if (st->how->lock_fd)
         *st->how->lock_fd = fd_close(*st->how->lock_fd);
     return write_note(st, err);
@@ -104,6 +106,7 @@ on_exit_of(const struct task_exit *end, void *arg, struct err *err)
     st->note.finished = true;
     st->note.finished_ns = end->exited_at_ns ? end->exited_at_ns : clock_now_ns();
     st->note.exit_code = end->status;
+    event_container(st->s, st->how->record, "die", "exitCode", end->status);
     return write_note(st, err);
 }
 
@@ -172,6 +175,8 @@ create_and_start(struct session *s, const struct container_start *how, struct er
     int r;
 
     r = how->interactive ? stdin_fifo(how->bundle, &in_path, err) : 0;
+    if (r == 0)
+        r = container_reap_arrange(s, how->bundle, c->id, err);
     if (r < 0)
         return r;
     io = (struct task_io){
@@ -191,11 +196,15 @@ int
 container_start_detached(struct session *s, const struct container_start *how, struct err *err)
 {
     const struct container *c = how->record;
-    const struct container_state note = {.started = true, .started_ns = clock_now_ns()};
+    struct container_state note = {.started = true, .started_ns = clock_now_ns()};
     struct container_state old;
     int r;
 
     r = container_state_read(s->root, s->ctx.ns, c->id, &old, err);
+    if (r == 0 && how->by_policy) {
+        note.restarts = old.restarts + 1;
+        note.row = old.row + 1;
+    }
     /* before the start: an old note of an end would hide the new task after a crash */
     if (r == 0)
         r = container_state_write(s->root, s->ctx.ns, c->id, &note, err);
@@ -208,7 +217,8 @@ container_start_detached(struct session *s, const struct container_start *how, s
         (void) container_state_write(s->root, s->ctx.ns, c->id, &old, NULL);
         return r;
     }
-    return labels_find(&c->labels, LABEL_AUTO_REMOVE) ? container_reap_spawn(s, c->id, err) : 0;
+    event_container(s, c, "start", NULL, 0);
+    return 0;
 }
 
 /* ---- again ---- */
@@ -275,9 +285,9 @@ start_attached(struct session *s, struct container_start *how, int *ret_status, 
     return r < 0 ? r : end;
 }
 
-int
-container_start_again(struct session *s, const struct container *c, bool attach, bool interactive,
-                      int *ret_status, struct err *err)
+static int
+start_again(struct session *s, const struct container *c, bool attach, bool interactive,
+            bool by_policy, int *ret_status, struct err *err)
 {
     auto_close int client_fd = -1, lock_fd = -1;
     AUTO_PTR(container_net) net = NULL;
@@ -288,6 +298,7 @@ container_start_again(struct session *s, const struct container *c, bool attach,
         .record = c,
         .mounts = &mounts,
         .terminal = wants_terminal(c),
+        .by_policy = by_policy,
         .timing = &timing,
         .lock_fd = &lock_fd,
     };
@@ -324,4 +335,18 @@ container_start_again(struct session *s, const struct container *c, bool attach,
     if (r < 0 && !*ret_status)
         *ret_status = command_fault(err->msg);
     return r;
+}
+
+int
+container_start_again(struct session *s, const struct container *c, bool attach, bool interactive,
+                      int *ret_status, struct err *err)
+{
+    return start_again(s, c, attach, interactive, false, ret_status, err);
+}
+
+int
+container_start_by_policy(struct session *s, const struct container *c, int *ret_status,
+                          struct err *err)
+{
+    return start_again(s, c, false, false, true, ret_status, err);
 }

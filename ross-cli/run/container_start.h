@@ -10,10 +10,11 @@ struct container_start {
     const char *bundle;
     const struct mount_list *mounts; /* of its root filesystem */
     bool interactive, terminal;
-    bool forget; /* the container is removed at its end: no note of how it ended */
+    bool by_policy; /* not by somebody: counted in the note */
+    bool forget;    /* the container is removed at its end: no note of how it ended */
     struct timing *timing;
     struct container_net *net; /* coming up, or NULL; the caller frees it */
-    int *lock_fd; /* closed once the process has started; NULL = none */
+    int *lock_fd;              /* closed once the process has started; NULL = none */
 };
 
 /*
@@ -35,3 +36,6 @@ int container_start_detached(struct session *s, const struct container_start *ho
  */
 int container_start_again(struct session *s, const struct container *c, bool attach,
                           bool interactive, int *ret_status, struct err *err);
+/* Detached, and counted as one of its policy's starts. */
+int container_start_by_policy(struct session *s, const struct container *c, int *ret_status,
+                              struct err *err);

@@ -9,9 +9,8 @@
 #include "container_dir.h"
 #include "libross/base/clock.h"
 
-#define STATE_TIMEOUT_NS  (5 * NS_PER_S)
-#define EXIT_CODE_UNKNOWN 255
-#define RESTART_SLACK_NS  (10 * NS_PER_S) /* that a start may be late */
+#define STATE_TIMEOUT_NS (5 * NS_PER_S)
+#define RESTART_SLACK_NS (10 * NS_PER_S) /* that a start may be late */
 
 void
 container_status_done(struct container_status *st)
@@ -106,7 +105,7 @@ container_status_get(const struct session *s, const char *id, struct container_s
     } else if (note.started) {
         /* the bundle is gone: the machine was restarted, and how it ended is not known */
         st.kind = CONTAINER_EXITED;
-        st.exit_code = EXIT_CODE_UNKNOWN;
+        st.exit_code = CONTAINER_EXIT_UNKNOWN;
     } else
         st.kind = access(bundle, F_OK) == 0 ? CONTAINER_DEAD : CONTAINER_CREATED;
     *ret = TAKE_STRUCT(st);

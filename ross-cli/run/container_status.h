@@ -6,6 +6,8 @@
 #include "libross/contract/records.h"
 #include "ross-cli/session/session.h"
 
+#define CONTAINER_EXIT_UNKNOWN 255 /* of one whose end nobody saw */
+
 #define LABEL_NAME "ross/name" /* on the record: the container's name */
 
 struct container_status {

@@ -4,10 +4,15 @@
 
 #include <signal.h>
 
+#include "container_dir.h"
 #include "container_labels.h"
+#include "container_lock.h"
 #include "container_reap.h"
+#include "container_restart.h"
 #include "container_status.h"
+#include "event_log.h"
 #include "libross/base/clock.h"
+#include "libross/base/fd.h"
 #include "libross/base/parse.h"
 #include "signal_name.h"
 
@@ -32,18 +37,6 @@ container_connect(const struct session *s, const struct container *c, struct rpc
     return r;
 }
 
-int
-container_kill(const struct session *s, const struct container *c, int signo, struct err *err)
-{
-    AUTO_PTR(rpc_channel) ch = NULL;
-    int r;
-
-    r = container_connect(s, c, &ch, NULL, err);
-    if (r < 0)
-        return r;
-    return task_client_kill(ch, NULL, c->id, NULL, (uint32_t) signo, false, err);
-}
-
 static int
 stop_signal(const struct container *c)
 {
@@ -51,6 +44,44 @@ stop_signal(const struct container *c)
     int signo;
 
     return text && signal_name_parse(text, &signo, NULL) == 0 ? signo : SIGTERM;
+}
+
+/* Somebody wants it to end: no policy starts it again, and a start that is due is called off. */
+static int
+note_stopped(const struct session *s, const struct container *c, struct err *err)
+{
+    const struct restart_policy policy = container_restart_policy(c);
+    auto_close int lock_fd = -1;
+    struct container_state note;
+    int r;
+
+    if (policy.kind == RESTART_NO)
+        return 0;
+    r = container_lock(s, c->id, &lock_fd, err);
+    if (r < 0 || lock_fd < 0)
+        return r;
+    r = container_state_read(s->root, s->ctx.ns, c->id, &note, err);
+    if (r < 0 || !note.started || (note.stopped && !note.restart_at_ns))
+        return r;
+    note.stopped = true;
+    note.restart_at_ns = 0;
+    return container_state_write(s->root, s->ctx.ns, c->id, &note, err);
+}
+
+int
+container_kill(const struct session *s, const struct container *c, int signo, struct err *err)
+{
+    AUTO_PTR(rpc_channel) ch = NULL;
+    int r;
+
+    r = container_connect(s, c, &ch, NULL, err);
+    if (r == 0 && (signo == SIGKILL || signo == stop_signal(c)))
+        r = note_stopped(s, c, err);
+    if (r == 0)
+        r = task_client_kill(ch, NULL, c->id, NULL, (uint32_t) signo, false, err);
+    if (r == 0)
+        event_container(s, c, "kill", "signal", (uint32_t) signo);
+    return r;
 }
 
 static int64_t
@@ -95,7 +126,9 @@ container_stop(struct session *s, const struct container *c, int64_t timeout_s, 
 
     if (timeout_s < 0)
         timeout_s = stop_timeout_s(c);
-    r = container_status_get(s, c->id, &st, err);
+    r = note_stopped(s, c, err);
+    if (r == 0)
+        r = container_status_get(s, c->id, &st, err);
     if (r < 0)
         return r;
     if (st.kind == CONTAINER_PAUSED) { /* a frozen one hears nothing */
@@ -114,5 +147,8 @@ container_stop(struct session *s, const struct container *c, int64_t timeout_s, 
         if (r < 0)
             return err_wrap(err, r, "stop container '%s'", container_name(c));
     }
-    return container_reap(s, c, err);
+    r = container_reap(s, c, err);
+    if (r == 0 && (st.kind == CONTAINER_PAUSED || st.kind == CONTAINER_RUNNING))
+        event_container(s, c, "stop", NULL, 0);
+    return r;
 }

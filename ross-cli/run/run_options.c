@@ -108,6 +108,8 @@ const struct option_row run_option_rows[] = {
         "what 'stop' sends (default: the image's, or TERM)"),
     STR("stop-timeout", 0, stop_timeout, "SECONDS",
         "how long 'stop' waits before it kills (default 10)"),
+    STR("restart", 0, restart, "POLICY",
+        "what happens at its end: no, on-failure[:N], always or unless-stopped"),
     LIST("log-opt", 0, log_opts, "K=V",
          "of the log of a detached container: max-size=SIZE, max-file=N, full=drop|block"),
     STR("runtime", 0, runtime, "NAME|PATH",

@@ -9,6 +9,7 @@
 struct run_options {
     const char *name, *platform, *pull, *runtime, *cidfile;
     bool rm, detach, interactive, tty, plain_http, quiet, timing;
+    const char *restart;                    /* --restart */
     const char *stop_signal, *stop_timeout; /* "TERM", "10"; NULL = the image's, the default */
     struct strv log_opts;
 

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* events: what happened to containers. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd.h"
+#include "libross/base/clock.h"
+#include "libross/base/parse.h"
+#include "ross-cli/run/event_log.h"
+#include "ross-cli/ui/listing.h"
+#include "ross-cli/ui/template.h"
+
+struct events_options {
+    const char *since, *until, *format;
+    struct strv filters;
+};
+
+#define EVENTS(member) offsetof(struct events_options, member)
+
+static const struct option_row events_rows[] = {
+    {.name = "since",
+     .type = OPTION_STR,
+     .offset = EVENTS(since),
+     .arg = "TIME",
+     .help = "also the past from there on: RFC 3339, seconds since 1970, or how long ago: 10m"},
+    {.name = "until",
+     .type = OPTION_STR,
+     .offset = EVENTS(until),
+     .arg = "TIME",
+     .help = "end then, instead of waiting for more; 0s is now"},
+    {.name = "filter",
+     .letter = 'f',
+     .type = OPTION_STRV,
+     .offset = EVENTS(filters),
+     .arg = "KEY=VALUE",
+     .help = "only these: type, event, container, image; several of one key are alternatives"},
+    {.name = "format",
+     .type = OPTION_STR,
+     .offset = EVENTS(format),
+     .arg = "FORMAT",
+     .help = "json (one object a line) or a text with {{.action}}, {{.name}} …"},
+};
+
+static int
+parse_time(const char *option, const char *text, int64_t *ret_ns, struct err *err)
+{
+    int64_t n;
+
+    if (clock_parse(text, ret_ns, NULL) == 0)
+        return 0;
+    if (parse_i64(text, &n, NULL) == 0 && n > 0 && n < INT64_MAX / NS_PER_S) {
+        *ret_ns = n * NS_PER_S;
+        return 0;
+    }
+    if (parse_duration(text, &n, NULL) == 0) {
+        *ret_ns = clock_now_ns() - n;
+        return 0;
+    }
+    return err_set(err, CODE_INVALID_ARGUMENT,
+                   "%s '%.64s' is no time, use 2006-01-02T15:04:05Z, seconds since 1970, or 10m",
+                   option, text);
+}
+
+static int
+print_event(const char *text, void *arg, struct err *err)
+{
+    const struct events_options *opt = arg;
+    AUTO_PTR(json) event = NULL;
+    const char *form = opt->format;
+    int r;
+
+    if (form && strcmp(form, "json") == 0) {
+        printf("%s\n", text);
+        return fflush(stdout) == 0 ? 0 : err_set(err, CODE_ABORTED, "nobody reads any more");
+    }
+    r = json_parse(text, strlen(text), &event, err);
+    if (r == 0)
+        r = template_print(stdout,
+                           form ? form
+                                : "{{.time}} {{.type}} {{.action}} {{.id}} (name={{.name}}, "
+                                  "image={{.image}}{{if .attributes}}, {{.attributes}}{{end}})",
+                           event, err);
+    if (r == 0 && (fputs("\n", stdout) < 0 || fflush(stdout) != 0))
+        r = err_set(err, CODE_ABORTED, "nobody reads any more");
+    return r;
+}
+
+static int
+events_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
+{
+    struct events_options opt = *(const struct events_options *) options;
+    struct event_query q = {.since_ns = clock_now_ns(), .filters = opt.filters};
+    int r = 0;
+
+    (void) n_words;
+    (void) words;
+    if (opt.since)
+        r = parse_time("--since", opt.since, &q.since_ns, err);
+    if (r == 0 && opt.until)
+        r = parse_time("--until", opt.until, &q.until_ns, err);
+    return r < 0 ? r : event_read(s, &q, print_event, &opt, err);
+}
+
+const struct command_row cmd_events = {
+    .path = "events",
+    .synopsis = "[OPTION…]",
+    .summary = "Shows what happens to containers and images, as it happens",
+    .options = events_rows,
+    .n_options = ARRAY_LEN(events_rows),
+    .options_size = sizeof(struct events_options),
+    .run = events_run,
+};

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A command that is run when a container has ended. The reaper takes its end like that of any orphan. */
+#include "exit_hook.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "libross/base/fd.h"
+#include "libross/base/log.h"
+#include "libross/base/mem.h"
+#include "libross/base/path.h"
+#include "libross/base/proc.h"
+
+#define HOOK_SIZE_MAX  ((size_t) 16 * 1024)
+#define HOOK_WORDS_MAX 64
+
+void
+exit_hook_run(const char *bundle)
+{
+    auto_free char *path = path_join(bundle, EXIT_HOOK_FILE), *text = NULL;
+    struct proc_spawn spawn = PROC_SPAWN_INIT;
+    const char *argv[HOOK_WORDS_MAX + 1];
+    struct err err = {0};
+    size_t len, n = 0;
+    pid_t pid;
+    int r;
+
+    r = fd_read_file_at(AT_FDCWD, path, HOOK_SIZE_MAX, &text, &len, &err);
+    if (r == -CODE_NOT_FOUND)
+        return;
+    for (const char *p = text; r == 0 && p < text + len && n < HOOK_WORDS_MAX; p += strlen(p) + 1)
+        argv[n++] = p;
+    if (r == 0 && n) {
+        argv[n] = NULL;
+        spawn.argv = argv;
+        spawn.new_session = true;
+        r = proc_spawn(&spawn, &pid, NULL, &err);
+    }
+    if (r < 0)
+        log_warn("nobody hears of the end of a container", KV_STR("bundle", bundle), KV_ERR(&err));
+}
