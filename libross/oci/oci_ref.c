@@ -163,6 +163,16 @@ bad(struct err *err, const char *s, const char *why)
     return err_set(err, CODE_INVALID_ARGUMENT, "invalid image reference '%.256s': %s", s, why);
 }
 
+/* Of what oci_ref_format makes of it when it has got its default tag: that must parse again. */
+static size_t
+full_length(const struct oci_ref *ref)
+{
+    auto_free char *full = oci_ref_format(ref);
+
+    return strlen(full) +
+           (ref->tag || digest_is_set(&ref->digest) ? 0 : strlen(":" OCI_REF_DEFAULT_TAG));
+}
+
 int
 oci_ref_parse_name(const char *s, struct oci_ref *ret, struct err *err)
 {
@@ -211,6 +221,8 @@ oci_ref_parse_name(const char *s, struct oci_ref *ret, struct err *err)
         return bad(err, s,
                    "a tag is at most 128 letters, digits, '_', '.' and '-', beginning with neither "
                    "'.' nor '-'");
+    if (full_length(&ref) > OCI_REF_MAX)
+        return bad(err, s, "with its registry and tag it is too long");
     *ret = TAKE_STRUCT(ref);
     return 0;
 }

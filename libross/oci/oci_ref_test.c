@@ -130,6 +130,15 @@ refuses_with_a_reason(void **state)
     big[sizeof big - 1] = '\0';
     assert_code(oci_ref_parse(big, &ref, &err), CODE_INVALID_ARGUMENT, &err);
     assert_null(ref.path);
+    /* short enough as written, but not with the tag that it gets */
+    big[1] = '.';
+    big[OCI_REF_MAX - 20] = '/';
+    big[OCI_REF_MAX] = '\0';
+    assert_code(oci_ref_parse(big, &ref, &err), CODE_INVALID_ARGUMENT, &err);
+    assert_non_null(strstr(err.msg, "with its registry and tag"));
+    big[OCI_REF_MAX - strlen(":latest")] = '\0';
+    assert_ok(oci_ref_parse(big, &ref, &err), &err);
+    oci_ref_done(&ref);
 }
 
 static void
