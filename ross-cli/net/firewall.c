@@ -2,6 +2,7 @@
 /* The rules of the host's packet filter for our bridges. */
 #include "firewall.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,8 @@
 #include "libross/base/path.h"
 #include "libross/base/proc.h"
 
-#define RULES_SIZE_MAX   (8 * 1024 * 1024)
+#define RULES_SIZE_MAX   (64 * 1024 * 1024) /* 1,024 ports of 400 containers and more */
+#define LINE_SIZE_MAX    512
 #define STDERR_SIZE_MAX  (16 * 1024)
 #define TOOL_TIMEOUT_MS  30000
 #define SYSCTL_LOCAL_NET "/proc/sys/net/ipv4/conf/%s/route_localnet"
@@ -167,6 +169,7 @@ firewall_rules(const struct firewall *f, bool v6)
         (void) buf_printf(&b, NULL, ":ROSS-IN-%08x - [0:0]\n", tag);
     filter_rules(f, v6, tag, &b);
     (void) buf_append_str(&b, "COMMIT\n", NULL);
+    assert(b.len < RULES_SIZE_MAX - LINE_SIZE_MAX); /* nothing was left out: see RULES_SIZE_MAX */
     return buf_take(&b);
 }
 
