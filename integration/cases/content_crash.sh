@@ -3,7 +3,7 @@
 # needs: tests
 # Walks every fault point of the content store: the process dies there (kill -9), or the step fails with ENOSPC or EIO. After a
 # restart everything that was acknowledged is there, nothing else but whole blobs is visible, and `check` finds nothing.
-# limit: 600s
+# limit: 900s
 . "$(dirname "$0")/../lib/common.sh"
 . "$(dirname "$0")/../lib/containerd.sh"
 containerd_bin 1.6
@@ -28,15 +28,16 @@ printf 'the first blob' >"$one"
 head -c 18000000 /dev/urandom >"$two"
 d1=sha256:$(sha256sum <"$one" | cut -d' ' -f1) d2=sha256:$(sha256sum <"$two" | cut -d' ' -f1)
 # A client of a dead server would try again and again: such a call fails here at once.
-call() { kill -0 "$CONTENTD_PID" 2>/dev/null && timeout 2 "$CD_BIN/ctr" --address "$CD_ADDRESS" --connect-timeout 2s "$@" >/dev/null 2>>"$WORK/ctr.log"; }
+call() { kill -0 "$CONTENTD_PID" 2>/dev/null && timeout 5 "$CD_BIN/ctr" --address "$CD_ADDRESS" --connect-timeout 2s "$@" >/dev/null 2>>"$WORK/ctr.log"; }
 put() { call content ingest --expected-digest "$1" --expected-size "$(stat -c %s "$2")" "$3" <"$2"; }
 
 # Everything that passes a fault point; remembers what was acknowledged.
 workload() {
-    acked1=no acked2=no gone1=no
+    acked1=no acked2=no gone1=no tried_rm=no
     put "$d1" "$one" ref-one && acked1=yes
     put "$d2" "$two" ref-two && acked2=yes
     call content label "$d2" a=b || true
+    kill -0 "$CONTENTD_PID" 2>/dev/null && tried_rm=yes
     call content rm "$d1" && gone1=yes
     call leases create --id l || true
 }
@@ -69,21 +70,24 @@ end
 [ -s "$WORK/points" ] || skip "this build has no fault points (use the dev preset)"
 points=$(wc -l <"$WORK/points")
 echo "$points points: $(sort "$WORK/points" | uniq -c | awk '{printf "%s %s, ", $2, $1}')"
-# of the many writes alike the first ones, one in the middle and the last ones
-walk=$(awk '{name[NR]=$1; of[$1]++; nth[NR]=of[$1]}
-    END {for (i = 1; i <= NR; i++) {k = nth[i]; n = of[name[i]]; if (k <= 3 || k > n - 2 || k == int(n / 2)) print i}}' "$WORK/points")
 runs=0
-tried_rm=yes
-for action in kill ENOSPC EIO; do
-    for n in $walk; do
+# once POINT:N NAME: each action at that point of the workload
+once() {
+    local action
+    for action in kill ENOSPC EIO; do
         rm -rf "$ROSS_ROOT"
-        export ROSS_FAULT="*:$n:$action"
+        export ROSS_FAULT="$1:$action"
         start || true
         unset ROSS_FAULT
         workload
         end KILL
-        verify "$action at point $n ($(sed -n "${n}p" "$WORK/points"))"
+        verify "$action at $1 ($2)"
         runs=$((runs + 1))
     done
-done
+}
+for n in $(seq "$points"); do once "*:$n" "$(sed -n "${n}p" "$WORK/points")"; done
+# a write is synced in between after 128 MiB only
+head -c 135000000 /dev/urandom >"$two"
+d2=sha256:$(sha256sum <"$two" | cut -d' ' -f1)
+once content.sync:1 content.sync
 echo "$runs runs"

@@ -63,6 +63,19 @@ ctr images rm docker.io/lab/other:2 >/dev/null
 expect "$name" ctr images ls -q
 expect "$blobs" sh -c "$CD_BIN/ctr --address $CD_ADDRESS content ls -q | sort"
 
+# --- with a registry: fetch, push, one object ---
+start_registry
+push_demo demo:1
+ctr content fetch --plain-http "$REGISTRY/demo:1" >"$WORK/fetch" 2>&1 || fail "content fetch: $(tail -3 "$WORK/fetch")"
+ctr images ls -q | has -x "$REGISTRY/demo:1" || fail "content fetch left no image"
+ctr images push --plain-http "${local_flag[@]}" "$REGISTRY/pushed:1" "$REGISTRY/demo:1" >"$WORK/push" 2>&1 || fail "images push: $(tail -3 "$WORK/push")"
+top=$(skopeo inspect --tls-verify=false "docker://$REGISTRY/demo:1" --format '{{.Digest}}')
+expect "$top" skopeo inspect --tls-verify=false "docker://$REGISTRY/pushed:1" --format '{{.Digest}}'
+ctr content fetch-object --plain-http "$REGISTRY/demo:1" "$top" >"$WORK/object" || fail "content fetch-object"
+expect "${top#sha256:}" sh -c "sha256sum <$WORK/object | cut -d' ' -f1"
+ctr images rm --sync "$REGISTRY/demo:1" >/dev/null
+expect "$name" ctr images ls -q
+
 # --- leases ---
 ctr leases create --id l1 x=y >/dev/null
 ctr leases ls | has '^l1 .*x=y' || fail "leases ls"
@@ -83,6 +96,16 @@ ctr containers label c1 role=done >/dev/null
 expect "" ctr containers ls -q 'labels.role==test'
 expect "" ctr -n other containers ls -q
 ! ctr containers create --config "$WORK/spec.json" c1 2>/dev/null || fail "a container was made twice"
+# 2.x asks for the task of a container that it removes: there is none, and that is said in a way that it accepts or reports
+ctr containers create --config "$WORK/spec.json" c2 >/dev/null
+ctr containers rm c2 >"$WORK/rm" 2>&1 && expect c1 ctr containers ls -q || has -iE 'unimplemented|unknown service' "$WORK/rm" ||
+    fail "containers rm: $(cat "$WORK/rm")"
+
+# --- what the store does not serve is refused at once, in words ---
+for verb in "tasks ls" "events" "snapshots ls"; do
+    ! timeout 10 "$CD_BIN/ctr" --address "$CD_ADDRESS" $verb >"$WORK/refused" 2>&1 || fail "'$verb' succeeds"
+    has -iE 'unimplemented|unknown service|not implemented' "$WORK/refused" || fail "'$verb' is not refused clearly: $(cat "$WORK/refused")"
+done
 
 # --- namespaces ---
 ctr namespaces create fresh a=b
