@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The Debian packages as a user meets them: install, run, upgrade under a running container, remove, purge.
 # limit: 1500s
+# sanitizers: no, the packages bring their own programs
 . "$(dirname "$0")/../lib/common.sh"
 . "$HERE/lib/debian_root.sh"
 build_packages
@@ -127,13 +128,7 @@ expect again enter ross-cli run --rm --network none demo echo again
 wait_for 20 grep -qx up "$WORK/kept" || fail "the container does not start: $(cat "$WORK/kept")"
 shim=$(running containerd-shim-ross-v2)
 [ -n "$shim" ] || fail "no shim is found"
-mkdir "$WORK/next"
-for deb in "$ROOTFS"/debs/*.deb; do
-    dpkg-deb -R "$deb" "$WORK/next/tree"
-    sed -i 's/^Version: .*/&+next1/' "$WORK/next/tree/DEBIAN/control"
-    dpkg-deb --root-owner-group -Zgzip -z1 -b "$WORK/next/tree" "$ROOTFS/debs/" >/dev/null
-    rm -rf "$WORK/next/tree"
-done
+packages_next "$ROOTFS/debs" "$ROOTFS/debs"
 enter sh -c 'apt-get install -y -qq --no-install-recommends /debs/*+next1_*.deb' >"$WORK/upgrade.log" 2>&1 || { tail -20 "$WORK/upgrade.log" >&2; fail "upgrade"; }
 [ "$(enter dpkg-query -W -f '${Version}' ross-contentd | grep -c next1)" = 1 ] || fail "the upgrade did not upgrade"
 kill -0 "$shim" || fail "the shim did not survive the upgrade"
