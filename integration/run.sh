@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # run.sh [WORD…] — runs integration/cases/*.sh (those whose name contains one of the words) with BIN = our binaries.
 # A line "# needs: tests" in a case means that it wants a build with test programs and fault points (a release build has none):
-# such cases run only with CASES_KIND=tests, the others only without.
+# such cases run only with CASES_KIND=tests, the others only without. CASES_KIND=sanitizers runs both, but those with a line
+# "# sanitizers: no, …", which says why.
 # A case exits 0 (passed), 77 (skipped, its last line says why) or anything else (failed, its output is shown).
 # Lines "# variants: A B" in a case run it once for each word as argument.
 set -uo pipefail
@@ -55,7 +56,11 @@ for script in "${scripts[@]}"; do
         [ "$v" = none ] || label="$name $v"
         wanted "$label" "$@" || continue
         kind=$(sed -n 's/^# needs: //p' "$script" | head -1)
-        [ $# -gt 0 ] || [ "${kind:-}" = "${CASES_KIND:-}" ] || continue
+        if [ "${CASES_KIND:-}" = sanitizers ]; then
+            ! grep -q '^# sanitizers: no' "$script" || continue
+        else
+            [ $# -gt 0 ] || [ "${kind:-}" = "${CASES_KIND:-}" ] || continue
+        fi
         if [ "$v" = none ]; then run_case "$script" "$label"; else run_case "$script" "$label" "$v"; fi
     done
 done

@@ -3,6 +3,7 @@
 # The content store under load: 64 writers and readers at once, many leases, readers that stop reading, writers that vanish, hostile
 # requests. LOAD_BLOBS and LOAD_LEASES make it larger (100000 and 10000 for the long run).
 # limit: 900s
+# sanitizers: no, it bounds the memory of the service, of which a sanitizer takes most
 . "$(dirname "$0")/../lib/common.sh"
 GO=/usr/lib/go/bin/go
 [ -x "$GO" ] || skip "Debian's golang-go is not installed"

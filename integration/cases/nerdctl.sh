@@ -5,6 +5,7 @@
 # variants: 1.6 1.7 2.1
 # limit: 1200s
 # bridges, firewall rules and the records of CNI plugins end with these namespaces
+# sanitizers: no, it is about nerdctl, and long
 [ -n "${CASE_NETNS:-}" ] || exec env CASE_NETNS=1 unshare --net --mount --propagation private bash "$0" "$@"
 . "$(dirname "$0")/../lib/common.sh"
 . "$(dirname "$0")/../lib/containerd.sh"

@@ -109,8 +109,13 @@ cleanup() {
     for pid in "${PIDS[@]}"; do wait "$pid" 2>/dev/null; done
     wait_for 5 test -z "$(ours | grep -vx "$$")" || for pid in $(ours); do [ "$pid" = $$ ] || kill -KILL "$pid" 2>/dev/null; done
     for m in $(grep -o " $WORK[^ ]* " /proc/self/mountinfo | sort -r); do umount -l "$m" 2>/dev/null; done
+    # what a sanitizer says when a service ends counts, whatever the case looked at
+    if [ $status = 0 ] && grep -l -s -e 'ERROR: AddressSanitizer' -e 'ERROR: LeakSanitizer' -e 'runtime error:' "$ROSS_STATE"/*.log; then
+        echo "FAIL: a sanitizer complains" >&2
+        status=1
+    fi
     if [ $status != 0 ] && [ $status != 77 ]; then
-        for m in "$ROSS_STATE"/*.log; do [ -s "$m" ] && { echo "--- $m"; tail -20 "$m"; }; done
+        for m in "$ROSS_STATE"/*.log; do [ -s "$m" ] && { echo "--- $m"; tail -30 "$m"; }; done
     fi
     rm -rf --one-file-system "$WORK"
     exit $status
