@@ -76,6 +76,33 @@ ross image import -q "$WORK/layout.tar" >/dev/null 2>&1 || ross image load -q --
 expect tar ross run --rm demo echo tar
 cat "$WORK/docker.tar" | ross image load -q >/dev/null
 
+# a root file system: plain, compressed, through a pipe; with changes; and what is none
+mkdir -p "$WORK/rootfs"
+umoci unpack --image "$WORK/multi:three" "$WORK/bundle3" >/dev/null 2>&1
+tar -C "$WORK/bundle3/rootfs" -cf "$WORK/rootfs.tar" .
+expect "loaded tree/plain:1" ross image import -q "$WORK/rootfs.tar" tree/plain:1
+expect third ross run --rm tree/plain:1 /bin/cat /etc/second
+expect "loaded tree/zipped:latest" bash -c "gzip -c '$WORK/rootfs.tar' | '$BIN/ross-cli' import -q -c 'CMD [\"/bin/cat\", \"/etc/second\"]' -c 'ENV A=1 B=2' -c 'WORKDIR /tmp' -c 'LABEL who=me' -m 'from a test' - tree/zipped"
+expect third ross run --rm tree/zipped
+expect "1 /tmp" ross run --rm tree/zipped /bin/sh -c 'echo $A $PWD'
+expect "me" ross image inspect --format '{{.Config.Labels.who}}' tree/zipped
+expect "from a test" ross history --format '{{.comment}}' tree/zipped
+ross image push -q tree/zipped "$REGISTRY/tree:1" >/dev/null
+skopeo copy -q --src-tls-verify=false "docker://$REGISTRY/tree:1" "oci:$WORK/back:tree" || fail "skopeo cannot read an imported image"
+expect_fail 125 "has no name" ross image import -q "$WORK/rootfs.tar"
+expect_fail 125 "is no change" ross image import -q -c 'RUN make' "$WORK/rootfs.tar" tree/bad
+expect_fail 125 "no tar archive" ross image import -q "$BIN/ross-cli" tree/bad
+head -c 1000000 "$WORK/rootfs.tar" >"$WORK/cut.tar"
+expect_fail 125 "load $WORK/cut.tar" ross image import -q "$WORK/cut.tar" tree/bad
+! ross image inspect tree/bad >/dev/null 2>&1 || fail "a failed import leaves an image"
+
+# more names
+ross tag tree/plain:1 tree/again:2 other
+expect third ross run --rm other /bin/cat /etc/second
+expect_fail 125 "nowhere" ross tag nowhere x:1
+expect_fail 125 "names a digest" ross tag tree/plain:1 "x@$digest"
+expect_fail 125 "no field" ross image inspect --format '{{.Nothing}}' demo
+
 # removal
 n=$(ross images --format json | jq length)
 ross image remove "$REGISTRY/multi:3" >/dev/null

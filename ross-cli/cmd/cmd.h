@@ -10,7 +10,7 @@ extern const struct command_row cmd_run, cmd_image_pull, cmd_image_list, cmd_ima
 extern const struct command_row cmd_image_push, cmd_image_save, cmd_image_tags, cmd_search,
     cmd_login, cmd_logout;
 extern const struct command_row cmd_image_history, cmd_image_prune, cmd_image_tag, cmd_system_df,
-    cmd_system_prune, cmd_image_referrers;
+    cmd_system_prune, cmd_image_referrers, cmd_image_import;
 extern const struct command_row cmd_create, cmd_start, cmd_stop, cmd_restart, cmd_kill, cmd_wait,
     cmd_pause, cmd_unpause, cmd_container_reap;
 extern const struct command_row cmd_logs, cmd_exec;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* image pull, image load: images from registries and from files. */
+/* image pull, image load, image import: images from registries and from files. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -170,6 +170,23 @@ say_loaded(const struct pull_result *image, void *arg)
     return 0;
 }
 
+/* Fills in the file of `opt`; *ret_fd is to be closed. */
+static int
+open_input(const char *path, struct load_options *opt, int *ret_fd, struct err *err)
+{
+    opt->what = path;
+    if (strcmp(path, "-") != 0) {
+        opt->fd = *ret_fd = open(path, O_RDONLY | O_CLOEXEC);
+        return opt->fd < 0 ? err_sys(err, errno, "open '%s'", path) : 0;
+    }
+    if (isatty(STDIN_FILENO))
+        return err_set(err, CODE_INVALID_ARGUMENT,
+                       "name a file, or send an archive to standard input");
+    opt->what = "standard input";
+    opt->fd = STDIN_FILENO;
+    return 0;
+}
+
 static int
 load_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
 {
@@ -177,11 +194,7 @@ load_run(struct session *s, const void *options, int n_words, char **words, stru
     const char *path = cmd->input ? cmd->input : n_words ? words[0] : "-";
     AUTO_PTR(progress) progress = progress_new(stderr, cmd->quiet);
     struct load_options opt = {
-        .what = path,
-        .name = cmd->name,
-        .on_event = progress_event,
-        .on_event_arg = progress,
-    };
+        .name = cmd->name, .on_event = progress_event, .on_event_arg = progress};
     AUTO(oci_platform) platform = {0};
     auto_close int fd = -1;
     struct pull_services svc;
@@ -190,18 +203,9 @@ load_run(struct session *s, const void *options, int n_words, char **words, stru
     if (cmd->input && n_words)
         return err_set(err, CODE_INVALID_ARGUMENT, "give the file once: --input %s or %s",
                        cmd->input, words[0]);
-    if (strcmp(path, "-") == 0) {
-        if (isatty(STDIN_FILENO))
-            return err_set(err, CODE_INVALID_ARGUMENT,
-                           "name a file with --input, or send an archive to standard input");
-        opt.what = "standard input";
-        opt.fd = STDIN_FILENO;
-    } else {
-        opt.fd = fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (fd < 0)
-            return err_sys(err, errno, "open '%s'", path);
-    }
-    r = parse_platform(cmd->platform, &platform, &opt.platform, err);
+    r = open_input(path, &opt, &fd, err);
+    if (r == 0)
+        r = parse_platform(cmd->platform, &platform, &opt.platform, err);
     if (r == 0)
         r = image_services(s, &svc, err);
     if (r == 0)
@@ -211,7 +215,7 @@ load_run(struct session *s, const void *options, int n_words, char **words, stru
 
 const struct command_row cmd_image_load = {
     .path = "image load",
-    .aliases = "load, image import",
+    .aliases = "load",
     .synopsis = "[OPTION…] [PATH]",
     .summary = "Takes images from an OCI layout or a docker archive",
     .options = load_rows,
@@ -219,4 +223,89 @@ const struct command_row cmd_image_load = {
     .options_size = sizeof(struct load_command),
     .words_max = 1,
     .run = load_run,
+};
+
+/* ---- import ---- */
+
+struct import_command {
+    bool quiet;
+    const char *name, *platform, *message;
+    struct strv changes;
+};
+
+#define IMPORT(member) offsetof(struct import_command, member)
+
+static const struct option_row import_rows[] = {
+    {.name = "change",
+     .letter = 'c',
+     .type = OPTION_STRV,
+     .offset = IMPORT(changes),
+     .arg = "INSTRUCTION",
+     .help = "a line of a Dockerfile for the image's config, such as 'CMD [\"sh\"]' or 'ENV A=1'"},
+    {.name = "message",
+     .letter = 'm',
+     .type = OPTION_STR,
+     .offset = IMPORT(message),
+     .arg = "TEXT",
+     .help = "for the image's history"},
+    {.name = "name",
+     .type = OPTION_STR,
+     .offset = IMPORT(name),
+     .arg = "REF",
+     .help = "the same as a second word"},
+    {.name = "platform",
+     .type = OPTION_STR,
+     .offset = IMPORT(platform),
+     .arg = "OS/ARCH",
+     .help = "another platform than this machine's"},
+    {.name = "quiet",
+     .letter = 'q',
+     .type = OPTION_FLAG,
+     .offset = IMPORT(quiet),
+     .help = "no progress"},
+};
+
+static int
+import_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
+{
+    const struct import_command *cmd = options;
+    const struct load_tree tree = {.changes = &cmd->changes, .message = cmd->message};
+    AUTO_PTR(progress) progress = progress_new(stderr, cmd->quiet);
+    struct load_options opt = {.name = n_words > 1 ? words[1] : cmd->name,
+                               .tree = &tree,
+                               .on_event = progress_event,
+                               .on_event_arg = progress};
+    AUTO(oci_platform) platform = {0};
+    AUTO(oci_ref) ref = {0};
+    auto_close int fd = -1;
+    struct pull_services svc;
+    int r = 0;
+
+    if (cmd->name && n_words > 1)
+        return err_set(err, CODE_INVALID_ARGUMENT, "give the name once: --name %s or %s", cmd->name,
+                       words[1]);
+    if (opt.name)
+        r = oci_ref_parse(opt.name, &ref, err);
+    if (r == 0)
+        r = open_input(words[0], &opt, &fd, err);
+    if (r == 0)
+        r = parse_platform(cmd->platform, &platform, &opt.platform, err);
+    if (r == 0)
+        r = image_services(s, &svc, err);
+    if (r == 0)
+        r = load_images(&svc, &opt, say_loaded, NULL, err);
+    return r;
+}
+
+const struct command_row cmd_image_import = {
+    .path = "image import",
+    .aliases = "import",
+    .synopsis = "[OPTION…] FILE|- [REF]",
+    .summary = "Makes an image of a root file system's tar archive; takes archives of images too",
+    .options = import_rows,
+    .n_options = ARRAY_LEN(import_rows),
+    .options_size = sizeof(struct import_command),
+    .words_min = 1,
+    .words_max = 2,
+    .run = import_run,
 };

@@ -54,6 +54,7 @@ const struct command_row *const commands[] = {
     &cmd_image_remove,
     &cmd_image_prune,
     &cmd_image_load,
+    &cmd_image_import,
     &cmd_system_df,
     &cmd_system_prune,
     &cmd_health,

@@ -18,20 +18,20 @@
 #include "libross/base/clock.h"
 #include "libross/base/log.h"
 #include "ross-cli/pull/fetch.h"
-#include "ross-cli/pull/layer.h"
+#include "ross-cli/pull/layer_table.h"
 
 #define UNPACKERS_MAX 8
 #define FETCHERS_MAX  64
 
 struct layers {
     struct job *job;
-    struct layer *items;
-    size_t n;
+    struct layer_table table;
     bool unpack;
-    bool no_follow; /* the snapshotter cannot see bytes that are on their way */
 };
 
-/* ---- the table; all with job->lock held ---- */
+/* ---- the table ---- */
+
+/* With job->lock held. */
 
 static void
 changed(struct layers *l)
@@ -39,69 +39,31 @@ changed(struct layers *l)
     (void) pthread_cond_broadcast(&l->job->cond);
 }
 
-static bool
-unpack_past(const struct layers *l, enum unpack_state state)
-{
-    for (size_t i = 0; i < l->n; i++)
-        if (l->items[i].unpack < state)
-            return false;
-    return true;
-}
-
-static bool
-may_prepare(const struct layers *l, size_t i)
-{
-    return l->job->svc->rebase || i == 0 || l->items[i - 1].unpack == UNPACK_COMMITTED;
-}
-
-static bool
-may_follow(const struct layers *l, size_t i)
-{
-    return l->job->svc->rebase && !l->no_follow && l->items[i].fetch == FETCH_RUNNING &&
-           l->items[i].streaming;
-}
-
-/* The layer that is best unpacked now; SIZE_MAX when none is ready. */
-static size_t
-find_to_unpack(const struct layers *l)
-{
-    for (size_t i = 0; i < l->n; i++)
-        if (l->items[i].unpack == UNPACK_WAITING && l->items[i].fetch == FETCH_DONE &&
-            may_prepare(l, i))
-            return i;
-    for (size_t i = 0; i < l->n; i++)
-        if (l->items[i].unpack == UNPACK_WAITING && may_follow(l, i))
-            return i;
-    return SIZE_MAX;
-}
-
-/* The next layer to fetch: SIZE_MAX when none is left. */
+/* The next layer to fetch: LAYER_NONE when none is left. */
 static size_t
 take_to_fetch(struct layers *l)
 {
-    size_t found = SIZE_MAX;
+    size_t found;
 
     (void) pthread_mutex_lock(&l->job->lock);
-    for (size_t i = 0; found == SIZE_MAX && i < l->n; i++)
-        if (l->items[i].fetch == FETCH_WAITING && l->items[i].same_as == i)
-            found = i;
-    if (found != SIZE_MAX)
-        l->items[found].fetch = FETCH_RUNNING;
+    found = layer_table_to_fetch(&l->table);
+    if (found != LAYER_NONE)
+        l->table.items[found].fetch = FETCH_RUNNING;
     (void) pthread_mutex_unlock(&l->job->lock);
-    return atomic_load(&l->job->stop) ? SIZE_MAX : found;
+    return atomic_load(&l->job->stop) ? LAYER_NONE : found;
 }
 
-/* The next layer to unpack; waits for one. SIZE_MAX when none is left, or the job stops. */
+/* The next layer to unpack; waits for one. LAYER_NONE when none is left, or the job stops. */
 static size_t
 take_to_unpack(struct layers *l)
 {
-    size_t found = SIZE_MAX;
+    size_t found = LAYER_NONE;
 
     (void) pthread_mutex_lock(&l->job->lock);
-    while (!atomic_load(&l->job->stop) && !unpack_past(l, UNPACK_APPLYING)) {
-        found = find_to_unpack(l);
-        if (found != SIZE_MAX) {
-            l->items[found].unpack = UNPACK_APPLYING;
+    while (!atomic_load(&l->job->stop) && !layer_table_past(&l->table, UNPACK_APPLYING)) {
+        found = layer_table_to_unpack(&l->table);
+        if (found != LAYER_NONE) {
+            l->table.items[found].unpack = UNPACK_APPLYING;
             changed(l);
             break;
         }
@@ -116,7 +78,7 @@ layer_failed(struct layers *l, size_t i, int r, struct err *err)
 {
     char shown[DIGEST_STR_MAX];
 
-    (void) err_wrap(err, r, "layer %s", digest_format(&l->items[i].desc->digest, shown));
+    (void) err_wrap(err, r, "layer %s", digest_format(&l->table.items[i].desc->digest, shown));
     board_layer(l->job->board, i, PULL_FAILED);
     return job_fail(l->job, r, err);
 }
@@ -135,7 +97,7 @@ on_stream(void *arg)
     struct layers *l = w->layers;
 
     (void) pthread_mutex_lock(&l->job->lock);
-    l->items[w->i].streaming = true;
+    l->table.items[w->i].streaming = true;
     changed(l);
     (void) pthread_mutex_unlock(&l->job->lock);
 }
@@ -145,7 +107,7 @@ state_shown(const struct layers *l, size_t i, bool existed)
 {
     if (!l->unpack)
         return existed ? PULL_EXISTS : PULL_DONE;
-    return l->items[i].unpack == UNPACK_APPLYING ? PULL_UNPACKING : PULL_DOWNLOADED;
+    return l->table.items[i].unpack == UNPACK_APPLYING ? PULL_UNPACKING : PULL_DOWNLOADED;
 }
 
 /* The layer and its twins are in the store. */
@@ -153,8 +115,8 @@ static void
 layer_fetched(struct layers *l, size_t i, bool existed)
 {
     (void) pthread_mutex_lock(&l->job->lock);
-    for (size_t k = i; k < l->n; k++) {
-        struct layer *layer = &l->items[k];
+    for (size_t k = i; k < l->table.n; k++) {
+        struct layer *layer = &l->table.items[k];
         if (layer->same_as != i)
             continue;
         if ((!l->unpack || l->job->registry) && layer->unpack < UNPACK_APPLIED)
@@ -171,11 +133,11 @@ fetcher(void *arg)
     struct layers *l = arg;
     size_t i;
 
-    while ((i = take_to_fetch(l)) != SIZE_MAX) {
+    while ((i = take_to_fetch(l)) != LAYER_NONE) {
         struct stream_watch w = {.layers = l, .i = i};
         const struct fetch_watch watch = {.on_stream = on_stream, .arg = &w};
         struct err err = {0};
-        int r = fetch_blob(l->job, l->items[i].desc, i, &watch, &err);
+        int r = fetch_blob(l->job, l->table.items[i].desc, i, &watch, &err);
         if (r < 0) {
             (void) layer_failed(l, i, r, &err);
             break;
@@ -190,17 +152,18 @@ fetcher(void *arg)
 static int
 unpack_once(struct layers *l, size_t i, struct err *err)
 {
-    const char *parent = l->job->svc->rebase || i == 0 ? "" : l->items[i - 1].chain;
+    const char *parent = l->job->svc->rebase || i == 0 ? "" : l->table.items[i - 1].chain;
 
-    return layer_unpack(l->job, &l->items[i], parent, l->items[l->n - 1].chain, err);
+    return layer_unpack(l->job, &l->table.items[i], parent, l->table.items[l->table.n - 1].chain,
+                        err);
 }
 
 static int
 commit(struct layers *l, size_t i, struct err *err)
 {
-    const char *parent = l->job->svc->rebase && i > 0 ? l->items[i - 1].chain : "";
+    const char *parent = l->job->svc->rebase && i > 0 ? l->table.items[i - 1].chain : "";
 
-    return layer_commit(l->job, &l->items[i], parent, err);
+    return layer_commit(l->job, &l->table.items[i], parent, err);
 }
 
 /* Whether the layer is in the store; waits for that unless `now`. The job may stop meanwhile. */
@@ -210,9 +173,9 @@ is_fetched(struct layers *l, size_t i, bool now)
     bool fetched;
 
     (void) pthread_mutex_lock(&l->job->lock);
-    while (!now && l->items[i].fetch != FETCH_DONE && !atomic_load(&l->job->stop))
+    while (!now && l->table.items[i].fetch != FETCH_DONE && !atomic_load(&l->job->stop))
         (void) pthread_cond_wait(&l->job->cond, &l->job->lock);
-    fetched = l->items[i].fetch == FETCH_DONE;
+    fetched = l->table.items[i].fetch == FETCH_DONE;
     (void) pthread_mutex_unlock(&l->job->lock);
     return fetched;
 }
@@ -221,7 +184,7 @@ static void
 stop_following(struct layers *l)
 {
     (void) pthread_mutex_lock(&l->job->lock);
-    l->no_follow = true;
+    l->table.no_follow = true;
     (void) pthread_mutex_unlock(&l->job->lock);
 }
 
@@ -240,7 +203,7 @@ unpack(struct layers *l, size_t i, struct err *err)
         log_debug("unpacking again from the whole blob", KV_ERR(err));
         if (r == -CODE_NOT_FOUND)
             stop_following(l);
-        layer_drop(l->job, &l->items[i]);
+        layer_drop(l->job, &l->table.items[i]);
         start = clock_mono_ns();
         if (is_fetched(l, i, false)) {
             board_layer(l->job->board, i, PULL_UNPACKING);
@@ -257,7 +220,7 @@ unpacker(void *arg)
     struct layers *l = arg;
     size_t i;
 
-    while ((i = take_to_unpack(l)) != SIZE_MAX) {
+    while ((i = take_to_unpack(l)) != LAYER_NONE) {
         struct err err = {0};
         int r = unpack(l, i, &err);
         if (r < 0) {
@@ -265,7 +228,7 @@ unpacker(void *arg)
             break;
         }
         (void) pthread_mutex_lock(&l->job->lock);
-        l->items[i].unpack = UNPACK_APPLIED;
+        l->table.items[i].unpack = UNPACK_APPLIED;
         changed(l);
         (void) pthread_mutex_unlock(&l->job->lock);
     }
@@ -274,12 +237,6 @@ unpacker(void *arg)
 
 /* ---- committing ---- */
 
-static bool
-may_commit(const struct layer *layer)
-{
-    return layer->unpack >= UNPACK_APPLIED && layer->fetch == FETCH_DONE;
-}
-
 /* Waits for the layer to be applied, and in the store; false when the job stops. */
 static bool
 wait_applied(struct layers *l, size_t i)
@@ -287,9 +244,9 @@ wait_applied(struct layers *l, size_t i)
     bool applied;
 
     (void) pthread_mutex_lock(&l->job->lock);
-    while (!atomic_load(&l->job->stop) && !may_commit(&l->items[i]))
+    while (!atomic_load(&l->job->stop) && !layer_table_may_commit(&l->table, i))
         (void) pthread_cond_wait(&l->job->cond, &l->job->lock);
-    applied = may_commit(&l->items[i]) && !atomic_load(&l->job->stop);
+    applied = layer_table_may_commit(&l->table, i) && !atomic_load(&l->job->stop);
     (void) pthread_mutex_unlock(&l->job->lock);
     return applied;
 }
@@ -297,11 +254,11 @@ wait_applied(struct layers *l, size_t i)
 static void
 commit_all(struct layers *l)
 {
-    for (size_t i = 0; i < l->n; i++) {
+    for (size_t i = 0; i < l->table.n; i++) {
         struct err err = {0};
         if (!wait_applied(l, i))
             return;
-        if (l->items[i].unpack == UNPACK_COMMITTED)
+        if (l->table.items[i].unpack == UNPACK_COMMITTED)
             continue;
         int r = commit(l, i, &err);
         if (r < 0) {
@@ -310,7 +267,7 @@ commit_all(struct layers *l)
         }
         board_layer(l->job->board, i, PULL_DONE);
         (void) pthread_mutex_lock(&l->job->lock);
-        l->items[i].unpack = UNPACK_COMMITTED;
+        l->table.items[i].unpack = UNPACK_COMMITTED;
         changed(l);
         (void) pthread_mutex_unlock(&l->job->lock);
     }
@@ -322,10 +279,11 @@ static void
 layers_init(struct layers *l, struct job *j, const struct oci_manifest *m,
             const struct oci_config *config, const struct digest *chain)
 {
-    *l = (struct layers){.job = j, .n = m->n_layers, .unpack = config != NULL};
-    l->items = xcalloc(l->n ? l->n : 1, sizeof *l->items);
-    for (size_t i = 0; i < l->n; i++) {
-        struct layer *layer = &l->items[i];
+    *l = (struct layers){
+        .job = j, .unpack = config != NULL, .table = {.n = m->n_layers, .rebase = j->svc->rebase}};
+    l->table.items = xcalloc(l->table.n ? l->table.n : 1, sizeof *l->table.items);
+    for (size_t i = 0; i < l->table.n; i++) {
+        struct layer *layer = &l->table.items[i];
         layer->desc = &m->layers[i];
         for (layer->same_as = 0;
              !digest_equal(&m->layers[layer->same_as].digest, &layer->desc->digest);)
@@ -342,11 +300,12 @@ static int
 find_existing(struct layers *l, struct err *err)
 {
     struct job *j = l->job;
-    size_t there = l->n;
+    size_t there = l->table.n;
 
     for (; there > 0; there--) {
         struct snapshot_info info = {0};
-        int r = snapshots_stat(j->svc->snapshots, &j->ctx, l->items[there - 1].chain, &info, err);
+        int r =
+            snapshots_stat(j->svc->snapshots, &j->ctx, l->table.items[there - 1].chain, &info, err);
         bool committed = r == 0 && info.kind == SNAPSHOT_COMMITTED;
         snapshot_info_done(&info);
         if (r < 0 && r != -CODE_NOT_FOUND)
@@ -355,15 +314,15 @@ find_existing(struct layers *l, struct err *err)
             break;
     }
     for (size_t i = 0; i < there; i++) {
-        l->items[i].unpack = UNPACK_COMMITTED;
-        l->items[i].fetch = FETCH_DONE;
+        l->table.items[i].unpack = UNPACK_COMMITTED;
+        l->table.items[i].fetch = FETCH_DONE;
         board_layer(j->board, i, PULL_EXISTS);
         /* The blob may be here as well: a push can mount it from this repository then. */
         if (j->registry)
-            (void) fetch_label(j, &l->items[i].desc->digest, NULL, NULL);
+            (void) fetch_label(j, &l->table.items[i].desc->digest, NULL, NULL);
     }
     /* Kept by our lease until the image record refers to it. */
-    return there ? job_keep_snapshot(j, l->items[there - 1].chain, err) : 0;
+    return there ? job_keep_snapshot(j, l->table.items[there - 1].chain, err) : 0;
 }
 
 static int
@@ -386,7 +345,8 @@ drop_stale(struct layers *l)
 
     if (j->lock_fd < 0)
         return;
-    strv_printf(&filters, "labels.\"%s\"==\"%s\"", LABEL_PULL, l->items[l->n - 1].chain);
+    strv_printf(&filters, "labels.\"%s\"==\"%s\"", LABEL_PULL,
+                l->table.items[l->table.n - 1].chain);
     (void) snapshots_list(j->svc->snapshots, &j->ctx, &filters, note_key, &keys, NULL);
     for (size_t i = 0; i < keys.n; i++)
         (void) snapshots_remove(j->svc->snapshots, &j->ctx, keys.items[i], NULL);
@@ -394,28 +354,12 @@ drop_stale(struct layers *l)
     strv_done(&filters);
 }
 
-/* The first of several equal layers may be there already: the next one is then the one to fetch. */
-static void
-settle_twins(struct layers *l)
-{
-    for (size_t i = 0; i < l->n; i++) {
-        size_t first = i;
-        for (size_t k = 0; k < i; k++)
-            if (l->items[k].unpack == UNPACK_WAITING &&
-                digest_equal(&l->items[k].desc->digest, &l->items[i].desc->digest)) {
-                first = k;
-                break;
-            }
-        l->items[i].same_as = first;
-    }
-}
-
 static unsigned
 start_threads(pthread_t *threads, unsigned max, void *(*fn)(void *), struct layers *l)
 {
     unsigned n = 0;
 
-    while (n < max && n < l->n) {
+    while (n < max && n < l->table.n) {
         int r = pthread_create(&threads[n], NULL, fn, l);
         if (r) {
             struct err err = {0};
@@ -449,8 +393,8 @@ layers_run(struct layers *l, struct err *err)
         (void) pthread_join(unpackers[i], NULL);
     if (!atomic_load(&j->stop))
         return 0;
-    for (size_t i = 0; i < l->n; i++)
-        layer_drop(l->job, &l->items[i]);
+    for (size_t i = 0; i < l->table.n; i++)
+        layer_drop(l->job, &l->table.items[i]);
     (void) pthread_mutex_lock(&j->lock);
     int r = j->failed.code ? -j->failed.code : -CODE_CANCELED;
     if (err)
@@ -469,12 +413,12 @@ layers_unpack(struct job *j, const struct oci_manifest *m, const struct oci_conf
     layers_init(&l, j, m, config, chain);
     r = find_existing(&l, err);
     if (r == 0) {
-        settle_twins(&l);
+        layer_table_settle_twins(&l.table);
         drop_stale(&l);
-        if (!unpack_past(&l, UNPACK_COMMITTED))
+        if (!layer_table_past(&l.table, UNPACK_COMMITTED))
             r = layers_run(&l, err);
     }
-    free(l.items);
+    free(l.table.items);
     return r;
 }
 
@@ -486,6 +430,6 @@ layers_fetch(struct job *j, const struct oci_manifest *m, struct err *err)
 
     layers_init(&l, j, m, NULL, NULL);
     r = layers_run(&l, err);
-    free(l.items);
+    free(l.table.items);
     return r;
 }

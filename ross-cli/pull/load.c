@@ -13,6 +13,7 @@
 #include "ross-cli/pull/image.h"
 #include "ross-cli/pull/load_archive.h"
 #include "ross-cli/pull/load_layout.h"
+#include "ross-cli/pull/load_rootfs.h"
 
 #define ANNOTATION_IMAGE_NAME "io.containerd.image.name"
 #define ANNOTATION_REF_NAME   "org.opencontainers.image.ref.name"
@@ -182,6 +183,39 @@ images_of_docker(struct load *l, struct err *err)
 /* ---- from the file to records ---- */
 
 static int
+image_of_tree(struct load *l, struct load_input *in, struct err *err)
+{
+    struct oci_desc target = {0};
+    int r = load_rootfs(&l->set, in, l->opt->tree, l->opt->platform, &target, err);
+
+    if (r == 0)
+        r = add_image(l, l->opt->name, &target, err);
+    oci_desc_done(&target);
+    return r;
+}
+
+/* 1 when it was a root file system, which is an image then; 0 when the set has what was found. */
+static int
+read_archive(struct load *l, struct err *err)
+{
+    struct load_input in = {.fd = l->opt->fd};
+    enum load_kind kind = LOAD_IMAGES;
+    int r = 0;
+
+    if (l->opt->tree)
+        r = load_input_kind(&in, &kind, err);
+    if (r == 0 && kind == LOAD_OTHER)
+        r = err_set(err, CODE_INVALID_ARGUMENT,
+                    "it is no tar archive, plain or compressed with gzip or zstd");
+    else if (r == 0 && kind == LOAD_TREE)
+        r = image_of_tree(l, &in, err);
+    else if (r == 0)
+        r = load_archive(&l->set, &in, err);
+    load_input_done(&in);
+    return r < 0 ? r : kind == LOAD_TREE;
+}
+
+static int
 read_file(struct load *l, struct err *err)
 {
     struct stat st;
@@ -192,15 +226,16 @@ read_file(struct load *l, struct err *err)
     if (S_ISDIR(st.st_mode))
         r = load_layout(&l->set, l->opt->fd, err);
     else
-        r = load_archive(&l->set, l->opt->fd, err);
-    if (r < 0)
-        return r;
+        r = read_archive(l, err);
+    if (r != 0)
+        return r < 0 ? r : 0;
     if (l->set.index_json && (l->set.oci_layout || !l->set.manifest_json))
         return images_of_index(l, err);
     if (l->set.manifest_json)
         return images_of_docker(l, err);
     return err_set(err, CODE_INVALID_ARGUMENT,
-                   "neither an OCI layout nor a docker archive (no index.json, no manifest.json)");
+                   "neither an OCI layout nor a docker archive (no index.json, no manifest.json)%s",
+                   l->opt->tree ? "" : "; 'image import' makes an image of a root file system");
 }
 
 struct one {

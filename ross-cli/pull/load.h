@@ -1,10 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images from files: an OCI layout (directory or tar) or a docker archive into content, records and snapshots. */
+/* Images from files: OCI layouts (directory or tar), docker archives, root file systems. */
 #pragma once
 
 #include "ross-cli/pull/pull.h"
 
 #define LOAD_IMAGES_MAX 256 /* in one archive */
+
+/* For an archive of a root file system, which becomes an image of one layer. */
+struct load_tree {
+    const struct strv *changes; /* see config_change.h */
+    const char *message;        /* of the image's history; NULL = a usual one */
+};
 
 struct load_options {
     int fd; /* of the directory or archive, read from the start, borrowed; archives may be a pipe */
@@ -12,6 +18,7 @@ struct load_options {
     const char *
         name; /* for an image that has no name of its own, or instead of the only one; NULL = required from the file */
     const struct oci_platform *platform; /* NULL = this machine */
+    const struct load_tree *tree;        /* NULL = such an archive is refused; it needs a name */
     pull_event_fn on_event;
     void *on_event_arg;
     const atomic_bool *cancelled;

@@ -113,11 +113,11 @@ one_entry(struct load_set *s, struct tar_read *t, const struct tar_entry *e, str
 }
 
 int
-load_archive(struct load_set *s, int fd, struct err *err)
+load_archive(struct load_set *s, struct load_input *in, struct err *err)
 {
-    AUTO_PTR(decompress) in = decompress_new(decompress_source_fd, &fd, NULL);
+    AUTO_PTR(decompress) stream = decompress_new(load_input_read, in, NULL);
     auto_free unsigned char *piece = xmalloc(PIECE_BYTES);
-    struct source source = {.in = in, .piece = piece};
+    struct source source = {.in = stream, .piece = piece};
     AUTO_PTR(tar_read) t = tar_read_new(source_next, &source, &tar_limits_default);
     const struct tar_entry *e;
     int r;

@@ -5,55 +5,40 @@
 
 #include "libross/base/mem.h"
 #include "libross/oci/media_type.h"
-#include "libross/oci/oci_ref.h"
 #include "ross-cli/registry/registry_list.h"
 #include "ross-cli/registry/registry_push.h"
-#include "ross-cli/registry/testlib/test_server.h"
+#include "ross-cli/registry/testlib/test_client.h"
 
 #define BLOB     "0123456789abcdef"
 #define NONE     "HTTP/1.1 404 Not Found\r\n"
 #define CREATED  "HTTP/1.1 201 Created\r\n"
 #define ACCEPTED "HTTP/1.1 202 Accepted\r\nLocation: "
 
-static struct {
-    struct test_server *server;
-    struct registry *registry;
-    struct oci_ref ref;
-    size_t at;
-} now;
+static struct test_client now;
+static size_t sent_bytes; /* of BLOB, in this try */
 
 static void
 begin(const struct test_step *steps, size_t n)
 {
-    struct registry_options opt = {.plain_http = true,
-                                   .hosts_dirs = "/nonexistent",
-                                   .docker_config = "/nonexistent",
-                                   .retry_wait_max_ms = 3000};
-    struct err err = {0};
-
-    now.server = test_server_start(steps, n);
-    auto_free char *full = xasprintf("%s/a:1", test_server_host(now.server));
-    assert_ok(oci_ref_parse(full, &now.ref, &err), &err);
-    assert_ok(registry_new(&opt, &now.registry, &err), &err);
+    sent_bytes = 0;
+    test_client_begin(&now, steps, n, "a:1", NULL);
 }
 
 static void
 end(void)
 {
-    registry_free(now.registry);
-    oci_ref_done(&now.ref);
-    test_server_stop(now.server);
+    test_client_end(&now);
 }
 
 static ssize_t
 next_piece(void *arg, const void **ret_piece, struct err *err)
 {
-    size_t left = strlen(BLOB) - now.at, n = left < 5 ? left : 5;
+    size_t left = strlen(BLOB) - sent_bytes, n = left < 5 ? left : 5;
 
     (void) arg;
     (void) err;
-    *ret_piece = BLOB + now.at;
-    now.at += n;
+    *ret_piece = BLOB + sent_bytes;
+    sent_bytes += n;
     return (ssize_t) n;
 }
 
@@ -62,7 +47,7 @@ restart(void *arg, struct err *err)
 {
     (void) arg;
     (void) err;
-    now.at = 0;
+    sent_bytes = 0;
     return 0;
 }
 

@@ -5,9 +5,7 @@
 
 #include "libross/base/mem.h"
 #include "libross/oci/media_type.h"
-#include "libross/oci/oci_ref.h"
-#include "ross-cli/registry/registry.h"
-#include "ross-cli/registry/testlib/test_server.h"
+#include "ross-cli/registry/testlib/test_client.h"
 
 #define MANIFEST                                                                                   \
     "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\"}"
@@ -17,44 +15,18 @@
 #define BEARER                                                                                     \
     UNAUTHORIZED "WWW-Authenticate: Bearer realm=\"$URL/token\",service=\"reg\",scope=\"x\"\r\n"
 
-static struct {
-    struct test_server *server;
-    struct registry *registry;
-    struct oci_ref ref;
-    char *manifest_digest;
-} now;
+static struct test_client now;
 
-/* A client of a server that follows the steps; `name` is "a/b:tag" or "a/b@sha256:…". */
 static void
 begin(const struct test_step *steps, size_t n, const char *name, const char *user)
 {
-    struct registry_options opt = {.plain_http = true,
-                                   .hosts_dirs = "/nonexistent",
-                                   .docker_config = "/nonexistent",
-                                   .user = user,
-                                   .password = user ? "secret" : NULL,
-                                   .retry_wait_max_ms = 3000};
-    struct err err = {0};
-
-    now.server = test_server_start(steps, n);
-    auto_free char *full = xasprintf("%s/%s", test_server_host(now.server), name);
-    assert_ok(oci_ref_parse(full, &now.ref, &err), &err);
-    assert_ok(registry_new(&opt, &now.registry, &err), &err);
+    test_client_begin(&now, steps, n, name, user);
 }
 
 static void
 end(void)
 {
-    registry_free(now.registry);
-    oci_ref_done(&now.ref);
-    test_server_stop(now.server);
-}
-
-static void
-assert_has(const char *text, const char *part)
-{
-    if (!strstr(text, part))
-        fail_msg("'%s' is not in '%s'", part, text);
+    test_client_end(&now);
 }
 
 static void
