@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A command that is run when a container has ended. The reaper takes its end like that of any orphan. */
+/* A command that is run when a process has ended. The reaper takes its end like that of any orphan. */
 #include "exit_hook.h"
 
 #include <fcntl.h>
@@ -15,9 +15,10 @@
 #define HOOK_WORDS_MAX 64
 
 void
-exit_hook_run(const char *bundle)
+exit_hook_run(const char *bundle, const char *exec_id)
 {
-    auto_free char *path = path_join(bundle, EXIT_HOOK_FILE), *text = NULL;
+    auto_free char *name = xasprintf("%s%s%s", EXIT_HOOK_FILE, *exec_id ? "." : "", exec_id);
+    auto_free char *path = path_join(bundle, name), *text = NULL;
     struct proc_spawn spawn = PROC_SPAWN_INIT;
     const char *argv[HOOK_WORDS_MAX + 1];
     struct err err = {0};
@@ -25,6 +26,8 @@ exit_hook_run(const char *bundle)
     pid_t pid;
     int r;
 
+    if (!path_is_name(name))
+        return;
     r = fd_read_file_at(AT_FDCWD, path, HOOK_SIZE_MAX, &text, &len, &err);
     if (r == -CODE_NOT_FOUND)
         return;

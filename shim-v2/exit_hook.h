@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A command that is run when a container has ended, for clients that leave nobody behind to wait for it. */
+/* A command that is run when a process has ended, for clients that leave nobody behind to wait for it. */
 #pragma once
 
-#define EXIT_HOOK_FILE "on-exit" /* in the bundle: the words of the command, each ended by a NUL */
+/* In the bundle: the words of the command, each ended by a NUL. An exec's file is named "on-exit.EXEC". */
+#define EXIT_HOOK_FILE "on-exit"
 
-/* When the bundle has the file: starts the command in a session of its own, and does not wait for it. */
-void exit_hook_run(const char *bundle);
+/*
+ * When the bundle has the file: starts the command in a session of its own, and does not wait for it.
+ *   exec_id  "" = the container's own process
+ */
+void exit_hook_run(const char *bundle, const char *exec_id);

@@ -178,7 +178,7 @@ init_recorded(void *arg, int r, const struct err *err)
     if (r < 0)
         log_error("cannot record an exit", KV_STR("container", c->id), KV_ERR(err));
     exit_tell(&c->init);
-    exit_hook_run(c->bundle);
+    exit_hook_run(c->bundle, "");
     container_unref(c);
 }
 
@@ -271,6 +271,7 @@ exit_begin(struct process *p)
         return;
     }
     exit_tell(p);
+    exit_hook_run(c->bundle, p->id);
     container_exec_gone(c);
 }
 

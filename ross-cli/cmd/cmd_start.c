@@ -180,16 +180,16 @@ static int
 reap_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
 {
     (void) options;
-    (void) n_words;
-    return container_reap_and_restart(s, words[0], err);
+    return n_words > 1 ? container_reap_exec(s, words[0], words[1], err)
+                       : container_reap_and_restart(s, words[0], err);
 }
 
 const struct command_row cmd_container_reap = {
     .path = "container reap",
-    .synopsis = "ID",
+    .synopsis = "ID [EXEC]",
     .summary = "Notes the end of a detached container, removes it or starts it again",
     .words_min = 1,
-    .words_max = 1,
+    .words_max = 2,
     .hidden = true,
     .run = reap_run,
 };

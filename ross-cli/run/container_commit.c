@@ -104,17 +104,18 @@ make_layer(struct commit *k, struct err *err)
     auto_free char *ref = xasprintf("commit-layer-%s", k->unique);
     AUTO(mount_list) lower = {0}, upper = {0};
     AUTO(content_info) info = {0};
+    const struct labels none = {0};
     char chain[DIGEST_STR_MAX];
     const char *diff_id;
     int r, end;
 
     r = snapshots_prepare(k->snapshots, &k->ctx, SNAPSHOT_VIEW, view,
-                          digest_format(&k->view.chain_id, chain), NULL, &lower, err);
+                          digest_format(&k->view.chain_id, chain), &none, &lower, err);
     if (r < 0)
         return r;
     r = snapshots_mounts(k->snapshots, &k->ctx, k->c->snapshot_key, &upper, err);
     if (r == 0)
-        r = diff_client_create(k->diff, &k->ctx, &lower, &upper, TYPE_LAYER, ref, NULL, &k->layer,
+        r = diff_client_create(k->diff, &k->ctx, &lower, &upper, TYPE_LAYER, ref, &none, &k->layer,
                                err);
     end = snapshots_remove(k->snapshots, &k->ctx, view, r < 0 ? NULL : err);
     if (r == 0)

@@ -11,6 +11,7 @@
 #include "cgroup_warm.h"
 #include "command_fault.h"
 #include "container_dir.h"
+#include "container_reap.h"
 #include "container_status.h"
 #include "container_stop.h"
 #include "foreground.h"
@@ -191,14 +192,18 @@ build_process(const struct container *c, const struct container_exec *how, uint3
 /* ---- running it ---- */
 
 static int
-run_detached(struct rpc_channel *ch, const char *id, const char *exec_id, const char *process,
-             bool terminal, struct err *err)
+run_detached(const struct session *s, struct rpc_channel *ch, const char *id, const char *exec_id,
+             const char *process, bool terminal, struct err *err)
 {
+    auto_free char *bundle = bundle_path(s->state, s->ctx.ns, id);
     const struct task_io io = {.terminal = terminal};
     uint32_t pid;
     int r;
 
-    r = task_client_exec(ch, NULL, id, exec_id, process, &io, err);
+    /* nobody waits for it: its shim has it taken away */
+    r = container_reap_arrange(s, bundle, id, exec_id, err);
+    if (r == 0)
+        r = task_client_exec(ch, NULL, id, exec_id, process, &io, err);
     if (r < 0)
         return r;
     r = task_client_start(ch, NULL, id, exec_id, &pid, err);
@@ -253,7 +258,7 @@ container_exec(const struct session *s, const struct container *c, const struct 
         return r;
     (void) random_hex(exec_id, EXEC_ID_BYTES);
     if (how->detach)
-        r = run_detached(ch, c->id, exec_id, process, how->terminal, err);
+        r = run_detached(s, ch, c->id, exec_id, process, how->terminal, err);
     else {
         dir = xasprintf("%s/io-%s", bundle, exec_id);
         r = container_io_new(dir, how->interactive, how->terminal, &io, err);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "api/client/records_client.h"
 #include "container_dir.h"
@@ -89,10 +90,12 @@ container_reap(struct session *s, const struct container *c, struct err *err)
 }
 
 int
-container_reap_arrange(const struct session *s, const char *bundle, const char *id, struct err *err)
+container_reap_arrange(const struct session *s, const char *bundle, const char *id,
+                       const char *exec_id, struct err *err)
 {
     auto_free char *self = proc_find_companion("ross-cli");
-    auto_free char *path = path_join(bundle, HOOK_FILE);
+    auto_free char *path =
+        xasprintf("%s/%s%s%s", bundle, HOOK_FILE, exec_id ? "." : "", exec_id ? exec_id : "");
     AUTO(buf) text = BUF_INIT(HOOK_SIZE_MAX);
     AUTO(strv) argv = {0};
     int r = 0;
@@ -113,11 +116,32 @@ container_reap_arrange(const struct session *s, const char *bundle, const char *
     strv_add(&argv, "container");
     strv_add(&argv, "reap");
     strv_add(&argv, id);
+    if (exec_id)
+        strv_add(&argv, exec_id);
     for (size_t i = 0; r == 0 && i < argv.n; i++)
         r = buf_append(&text, argv.items[i], strlen(argv.items[i]) + 1, err);
     if (r == 0)
         r = fd_write_file_at(AT_FDCWD, path, text.data, text.len, 0600, err);
     return r < 0 ? err_wrap(err, r, "arrange for the container's end") : 0;
+}
+
+int
+container_reap_exec(const struct session *s, const char *id, const char *exec_id, struct err *err)
+{
+    auto_free char *bundle = bundle_path(s->state, s->ctx.ns, id), *address = NULL;
+    auto_free char *hook = xasprintf("%s/%s.%s", bundle, HOOK_FILE, exec_id);
+    const struct call_ctx ctx = {.deadline_ns = clock_mono_ns() + STATE_TIMEOUT_NS};
+    AUTO_PTR(rpc_channel) ch = NULL;
+    int r;
+
+    r = shim_launch_address(bundle, &address, err);
+    if (r == 0)
+        r = task_client_open(address, &ch, err);
+    if (r == 0)
+        r = task_client_delete(ch, &ctx, id, exec_id, NULL, err);
+    (void) unlink(hook);
+    /* the container may have ended in between, and its shim with it */
+    return r == -CODE_NOT_FOUND || r == -CODE_UNAVAILABLE ? 0 : r;
 }
 
 /* ---- starting again ---- */

@@ -12,9 +12,16 @@
  */
 int container_reap(struct session *s, const struct container *c, struct err *err);
 
-/* The shim will run "ross-cli container reap ID" when the container has ended: the words go into the bundle. */
+/*
+ * The shim will run "ross-cli container reap ID [EXEC]" when the container, or the exec, has ended: the words go into
+ * the bundle. exec_id NULL = the container
+ */
 int container_reap_arrange(const struct session *s, const char *bundle, const char *id,
-                           struct err *err);
+                           const char *exec_id, struct err *err);
+
+/* What that command does for an exec: takes it away from the shim. */
+int container_reap_exec(const struct session *s, const char *id, const char *exec_id,
+                        struct err *err);
 
 /*
  * What that command does: container_reap(), and when the policy says so, the wait and the next start. Gives up when

@@ -176,7 +176,7 @@ create_and_start(struct session *s, const struct container_start *how, struct er
 
     r = how->interactive ? stdin_fifo(how->bundle, &in_path, err) : 0;
     if (r == 0)
-        r = container_reap_arrange(s, how->bundle, c->id, err);
+        r = container_reap_arrange(s, how->bundle, c->id, NULL, err);
     if (r < 0)
         return r;
     io = (struct task_io){

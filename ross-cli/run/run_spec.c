@@ -14,6 +14,7 @@
 #include "libross/base/proc.h"
 #include "container_volumes.h"
 #include "ross-cli/volume/volume.h"
+#include "host_devices.h"
 #include "run_options.h"
 
 #define ENV_FILE_SIZE_MAX (1024 * 1024)
@@ -530,6 +531,8 @@ to_spec(const struct run_options *opt, const char *root, struct arena *arena,
         r = tmpfs_to_spec(opt, arena, o, err);
     for (size_t i = 0; r == 0 && i < opt->mounts.n; i++)
         r = mount_to_spec(opt->mounts.items[i], root, arena, o, err);
+    if (r == 0 && opt->privileged)
+        r = host_devices_add("/dev", arena, o, err);
     for (size_t i = 0; r == 0 && i < opt->devices.n; i++)
         r = device_to_spec(opt->devices.items[i], arena, o, err);
     for (size_t i = 0; r == 0 && i < opt->security_opt.n; i++)
