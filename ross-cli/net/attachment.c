@@ -324,17 +324,32 @@ net_up(const struct net_places *p, const struct net_target *t, const struct net_
     return 0;
 }
 
+/* The plugins run without the common lock: others come and go meanwhile, and the lock of the directory tells them. */
 int
 net_down(const struct net_places *p, const char *id, struct err *err)
 {
     auto_free char *dir = net_state_dir(p, id);
-    auto_close int lock_fd = -1;
+    auto_close int lock_fd = -1, dir_fd = -1;
+    AUTO(net_record) rec = {0};
     int r;
 
     if (access(dir, F_OK) < 0)
         return 0;
     r = net_state_lock(p, &lock_fd, err);
-    return r < 0 ? r : net_state_remove(p, id, err);
+    if (r < 0)
+        return r;
+    dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir_fd < 0)
+        return 0;
+    (void) flock(dir_fd, LOCK_EX | LOCK_NB); /* our own net_hold may have it */
+    if (net_record_read_at(dir_fd, &rec, NULL) == 0)
+        r = net_state_unpublish(p, dir_fd, &rec, err);
+    lock_fd = fd_close(lock_fd);
+    if (r == 0)
+        r = net_state_release(p, id, &rec, err);
+    if (r == 0 && net_state_is_named(&rec) && net_state_lock(p, &lock_fd, NULL) == 0)
+        (void) net_state_hosts(p, &rec, NULL);
+    return r < 0 ? err_wrap(err, r, "take container %.12s out of its networks", id) : 0;
 }
 
 /* ---- while it runs ---- */

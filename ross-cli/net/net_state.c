@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cni_chain.h"
@@ -285,6 +286,15 @@ refresh_one(const struct net_record *r, const struct net_records *all, struct er
     return write_hosts(r->hosts_path, text, err);
 }
 
+bool
+net_state_is_named(const struct net_record *r)
+{
+    for (size_t i = 0; i < r->n; i++)
+        if (has_names(r->items[i].network))
+            return true;
+    return false;
+}
+
 static bool
 share_names(const struct net_record *a, const struct net_record *b)
 {
@@ -298,12 +308,9 @@ int
 net_state_hosts(const struct net_places *p, const struct net_record *r, struct err *err)
 {
     AUTO(net_records) all = {0};
-    bool named = false;
     int res;
 
-    for (size_t i = 0; i < r->n; i++)
-        named = named || has_names(r->items[i].network);
-    if (!named)
+    if (!net_state_is_named(r))
         return refresh_one(r, &all, err);
     res = net_records_list(p, &all, err);
     for (size_t i = 0; res == 0 && i < all.n; i++)
@@ -317,10 +324,45 @@ net_state_hosts(const struct net_places *p, const struct net_record *r, struct e
 
 /* ---- the end of one, and leftovers ---- */
 
-static int
-del_all(const struct net_places *p, const struct net_record *rec, struct err *err)
+/* Only our own kind of network: its plugins do without the namespace, which takes the interface with it. */
+static bool
+is_plain(const struct net_record *rec)
 {
-    auto_free char *netns = net_namespace_path(p, rec->id);
+    bool plain = true;
+
+    for (size_t i = 0; i < rec->n; i++) {
+        const struct json *plugins = json_find(rec->items[i].plugins, "plugins");
+        const char *type = json_str(json_find(json_at(plugins, 0), "type"));
+
+        plain = plain && json_len(plugins) == 1 && type && strcmp(type, "bridge") == 0;
+    }
+    return plain;
+}
+
+/* Is the namespace mounted for another container, too? */
+static bool
+is_shared(const struct net_places *p, const char *netns, const char *id)
+{
+    auto_free char *path = path_join(p->state, "netns");
+    DIR *dir = opendir(path);
+    struct stat own, other;
+    bool shared = false;
+    struct dirent *e;
+
+    if (stat(netns, &own) < 0)
+        own = (struct stat){0};
+    while (dir && !shared && (e = readdir(dir)))
+        shared = e->d_name[0] != '.' && strcmp(e->d_name, id) != 0 &&
+                 fstatat(dirfd(dir), e->d_name, &other, 0) == 0 && other.st_ino == own.st_ino &&
+                 other.st_dev == own.st_dev;
+    if (dir)
+        (void) closedir(dir);
+    return shared;
+}
+
+static int
+del_all(const struct net_record *rec, const char *netns, struct err *err)
+{
     int r = 0;
 
     for (size_t i = rec->n; r == 0 && i-- > 0;) {
@@ -338,23 +380,46 @@ del_all(const struct net_places *p, const struct net_record *rec, struct err *er
 }
 
 int
-net_state_remove(const struct net_places *p, const char *id, struct err *err)
+net_state_unpublish(const struct net_places *p, int dir_fd, struct net_record *rec, struct err *err)
 {
-    auto_free char *dir = net_state_dir(p, id), *netns = net_namespace_path(p, id);
-    AUTO(net_record) rec = {0};
     int r;
 
-    r = net_record_read(p, id, &rec, NULL);
-    if (r == 0 && rec.ports.n)
-        r = net_state_rules(p, id, NULL, false, err);
-    else
-        r = 0; /* without a whole record no plugin has run */
-    if (r == 0 && rec.id)
-        r = del_all(p, &rec, err);
+    if (!rec->ports.n)
+        return 0;
+    r = net_state_rules(p, rec->id, NULL, false, err);
+    if (r < 0)
+        return r;
+    port_maps_done(&rec->ports);
+    return net_record_write_at(dir_fd, rec, err);
+}
+
+int
+net_state_release(const struct net_places *p, const char *id, const struct net_record *rec,
+                  struct err *err)
+{
+    auto_free char *dir = net_state_dir(p, id), *netns = net_namespace_path(p, id);
+    bool first = rec->id && is_plain(rec) && !is_shared(p, netns, id);
+    int r = first ? netns_remove(netns, err) : 0;
+
+    if (r == 0 && rec->id) /* without a whole record no plugin has run */
+        r = del_all(rec, first ? "" : netns, err);
     if (r == 0)
         r = netns_remove(netns, err);
+    return r < 0 ? r : rmtree_at(AT_FDCWD, dir, err);
+}
+
+int
+net_state_remove(const struct net_places *p, const char *id, struct err *err)
+{
+    auto_free char *dir = net_state_dir(p, id);
+    auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    AUTO(net_record) rec = {0};
+    int r = 0;
+
+    if (fd >= 0 && net_record_read_at(fd, &rec, NULL) == 0)
+        r = net_state_unpublish(p, fd, &rec, err);
     if (r == 0)
-        r = rmtree_at(AT_FDCWD, dir, err);
+        r = net_state_release(p, id, &rec, err);
     if (r == 0 && rec.id)
         (void) net_state_hosts(p, &rec, NULL);
     return r < 0 ? err_wrap(err, r, "take container %.12s out of its networks", id) : 0;

@@ -23,3 +23,14 @@ int net_state_hosts(const struct net_places *p, const struct net_record *r, stru
 size_t net_state_collect(const struct net_places *p, bool repair);
 /* Everything of one container; its lock is the caller's affair. */
 int net_state_remove(const struct net_places *p, const char *id, struct err *err);
+/* The first part of it: no rule leads to it, and its record has no ports any more. */
+int net_state_unpublish(const struct net_places *p, int dir_fd, struct net_record *rec,
+                        struct err *err);
+
+/* Without the lock: */
+
+/* The second: plugins, namespace, directory. rec: empty when there was none */
+int net_state_release(const struct net_places *p, const char *id, const struct net_record *rec,
+                      struct err *err);
+/* Is it in a network where containers have names? */
+bool net_state_is_named(const struct net_record *r);
