@@ -78,6 +78,7 @@ static void
 on_end(void *arg, int status, int64_t at_ns)
 {
     struct logger *l = arg;
+    bool was_ready;
 
     (void) status;
     (void) at_ns;
@@ -86,9 +87,11 @@ on_end(void *arg, int status, int64_t at_ns)
         logger_release(l);
         return;
     }
-    if (!l->is_ready) /* what it wrote before it ended counts */
-        on_ready_pipe(NULL, 0, l);
+    was_ready = l->is_ready;
     l->spec.ended(l->spec.arg);
+    /* what it wrote before it ended counts; last, because a failure frees the logger */
+    if (!was_ready)
+        on_ready_pipe(NULL, 0, l);
 }
 
 static int

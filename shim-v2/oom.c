@@ -24,6 +24,7 @@ struct oom_watch {
     int fd;         /* eventfd or inotify */
     char *file;     /* with an "oom_kill N" line */
     uint64_t kills; /* told so far */
+    bool early;     /* version 1 tells before it kills and counts */
     void (*fn)(void *arg);
     void *arg;
 };
@@ -65,8 +66,15 @@ on_notice(struct loop_io *io, uint32_t events, void *arg)
     /* a vanished cgroup makes the descriptor readable for ever */
     if (read(w->fd, drain, sizeof drain) < 0 && errno != EAGAIN && errno != EINTR)
         (void) loop_io_set(w->io, 0, NULL);
-    if (access(w->file, F_OK) < 0)
+    if (access(w->file, F_OK) < 0) {
         (void) loop_io_set(w->io, 0, NULL);
+        return;
+    }
+    if (w->early && kills_read(w) <= w->kills) {
+        w->kills++; /* the one that is about to be counted */
+        w->fn(w->arg);
+        return;
+    }
     oom_check(w);
 }
 
@@ -76,6 +84,7 @@ watch_v1(struct oom_watch *w, const char *dir, struct err *err)
     auto_free char *control = xasprintf("%s/cgroup.event_control", dir);
     auto_close int oom_fd = -1, control_fd = -1;
 
+    w->early = true;
     w->file = xasprintf("%s/memory.oom_control", dir);
     w->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     oom_fd = open(w->file, O_RDONLY | O_CLOEXEC);
