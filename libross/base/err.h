@@ -40,7 +40,8 @@ struct err {
 
 /* Sets code and message. Returns -code. A message too long is cut and ends in "...". */
 int err_set(struct err *err, int code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-int err_setv(struct err *err, int code, const char *fmt, va_list ap);
+int err_setv(struct err *err, int code, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
 
 /*
  * A failed system call: message ": " strerror(sys_errno). The code is RESOURCE_EXHAUSTED for

@@ -84,7 +84,7 @@ connect_run(struct session *s, const void *options, int n_words, char **words, s
     AUTO(net_request) q = {0};
     AUTO(container) c = {0};
     AUTO(network) n = {0};
-    bool up;
+    bool up = false;
     int r;
 
     (void) n_words;
@@ -131,7 +131,7 @@ disconnect_run(struct session *s, const void *options, int n_words, char **words
     auto_free char *dir = NULL;
     AUTO(net_request) q = {0};
     AUTO(container) c = {0};
-    bool up;
+    bool up = false;
     int r;
 
     (void) options;
