@@ -62,7 +62,7 @@ got=0; n "${RUN[@]}" --rm "$image" no-such-command >"$WORK/1" 2>&1 || got=$?
 
 echo "- a terminal"
 on_terminal "${RUN[*]} --rm -it $image tty" >"$WORK/1"
-grep -qx /dev/pts/0 "$WORK/1" || fail "run -it: $(cat "$WORK/1")"
+grep -q /dev/pts/0 "$WORK/1" || fail "run -it: $(cat "$WORK/1")"
 
 echo "- detached: logs, ports, exec"
 port=$(free_port)

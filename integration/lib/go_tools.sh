@@ -50,7 +50,7 @@ go_tool_build() {
     if (
         cd "$work" || exit 1
         export HOME=${HOME:-$LAB} GOTOOLCHAIN=local GOFLAGS='-mod=mod -buildvcs=false'
-        timeout -k 10 900 "$go" build -trimpath -ldflags "-s -w -X $module/pkg/version.Version=$version" -o "$2.new" "$module/$package"
+        timeout -k 10 600 "$go" build -trimpath -ldflags "-s -w -X $module/pkg/version.Version=$version" -o "$2.new" "$module/$package"
     ) >"$3" 2>&1; then
         mv "$2.new" "$2"
     else
