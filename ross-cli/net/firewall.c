@@ -182,7 +182,7 @@ run_tool(const char *const *argv, const char *input, struct err *err)
     AUTO(buf) errout = BUF_INIT(STDERR_SIZE_MAX);
     AUTO(buf) in = BUF_INIT(RULES_SIZE_MAX);
     auto_free char *said = NULL;
-    int status, r;
+    int status = -1, r;
 
     spawn.argv = argv;
     r = input ? buf_append_str(&in, input, err) : 0;

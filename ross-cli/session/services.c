@@ -19,7 +19,7 @@
 #include "libross/base/strv.h"
 
 #define LISTEN_BACKLOG 128
-#define IDLE_EXIT      "60s"
+#define IDLE_EXIT      "--idle-exit=60s"
 #define LAST_WORDS_MAX 2048
 
 static int
@@ -97,10 +97,9 @@ start(const struct service_spec *spec, int listen_fd, struct err *err)
     if (log_fd < 0)
         return err_sys(err, errno, "open '%s'", log_path);
 
-    const char *argv[] = {
-        program,     "--root",      spec->root,    "--state",       spec->state,
-        "--address", spec->address, "--log-level", spec->log_level, "--idle-exit=" IDLE_EXIT,
-        NULL};
+    const char *argv[] = {program,         "--root",    spec->root,    "--state",
+                          spec->state,     "--address", spec->address, "--log-level",
+                          spec->log_level, IDLE_EXIT,   NULL};
 
     for (char **e = environ; *e; e++)
         if (strncmp(*e, "LISTEN_", 7) != 0 && strncmp(*e, "NOTIFY_SOCKET=", 14) != 0)
