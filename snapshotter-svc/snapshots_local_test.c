@@ -256,6 +256,13 @@ write_as_nobody(int fd)
     return WEXITSTATUS(status);
 }
 
+/* xfs says ENOSPC for a project's limit. */
+static bool
+is_full(int got)
+{
+    return got == EDQUOT || got == ENOSPC;
+}
+
 /* ROSS_TEST_QUOTA_DIR: a directory on a filesystem mounted with prjquota (integration/cases/snapshot_quota.sh). */
 static void
 max_size_bounds_a_snapshot(void **state)
@@ -284,7 +291,7 @@ max_size_bounds_a_snapshot(void **state)
         file = open(path, O_WRONLY | O_CLOEXEC);
     }
     assert_true(file >= 0);
-    assert_int_equal(write_as_nobody(file), EDQUOT);
+    assert_true(is_full(write_as_nobody(file)));
     assert_ok(snapshots_remove(f.s, NULL, "k", &err), &err);
     assert_int_equal(write_as_nobody(file), 0); /* the limit went with the snapshot */
     assert_ok(snapshots_cleanup(f.s, NULL, &err), &err);
