@@ -278,6 +278,7 @@ def processes():
         expect(f"exit of e{i}", s.wait(f"e{i}"), 137)
     s.exec("late", process(["true"]), want=UNKNOWN)
     s.kill(9, want=NOT_FOUND)
+    wait_until("six exits are not told", lambda: events.topics("procs").count("/tasks/exit") == 6)
     topics = events.topics("procs")
     check(f"the exit of init is the last: {topics}", topics.count("/tasks/exit") == 6 and topics[-1] == "/tasks/exit")
     s.down(kill=False)
@@ -328,6 +329,7 @@ def states():
     s.kill()
     expect("exit of a paused container", s.wait(), 137)
     s.down(kill=False)
+    wait_until("no delete event", lambda: "/tasks/delete" in events.topics("states"))
     topics = events.topics("states")
     expect("events of pausing", [t for t in topics if t in ("/tasks/paused", "/tasks/resumed")], ["/tasks/paused", "/tasks/resumed", "/tasks/paused"])
     # never started
