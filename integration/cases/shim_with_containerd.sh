@@ -20,7 +20,7 @@ if [ "$1" != "$version" ]; then # another runtime under the name that the shim l
 fi
 start_containerd "$version"
 load_demo
-before=$(ls /run/containerd/s 2>/dev/null | wc -l)
+before=$(dead_sockets)
 
 echo "- output, exit codes, stdin"
 [ "$(run out --rm -- echo hello)" = hello ] || fail "run does not print"
@@ -123,5 +123,6 @@ grep -q ' stdout P partial$' "$log" || fail "ross-log loses the partial line: $(
 [ -f "$log.2" ] && [ ! -f "$log.3" ] && [ "$(stat -c %s "$log.1")" -le 5000 ] || fail "rotation: $(ls -l "$WORK/logs")"
 
 assert_nothing_left
-[ "$(ls /run/containerd/s 2>/dev/null | wc -l)" -le "$before" ] || fail "sockets are left in /run/containerd/s"
+fewer_dead_sockets() { [ "$(dead_sockets)" -le "$before" ]; }
+wait_for 10 fewer_dead_sockets || fail "sockets are left in /run/containerd/s"
 remove_cgroups

@@ -35,7 +35,7 @@ no_shims() { ! pgrep -f "containerd-shim-ross-v2 -namespace $NS " >/dev/null; }
 
 # Nothing of any container of this case is left.
 assert_nothing_left() {
-    local left
+    local left hierarchy
     wait_for 10 no_shims || fail "a shim is left: $(pgrep -fa "containerd-shim-ross-v2 -namespace $NS ")"
     left=$(grep "$CD_DIR" /proc/self/mountinfo || true)
     [ -z "$left" ] || fail "mounts are left: $left"
@@ -43,14 +43,31 @@ assert_nothing_left() {
     [ -z "$left" ] || fail "bundles are left: $left"
     left=$(ls "/run/containerd/runc/$NS" 2>/dev/null || true)
     [ -z "$left" ] || fail "the runtime still knows: $left"
-    left=$(find /sys/fs/cgroup -maxdepth 3 -path "*/$NS/*" -type d 2>/dev/null || true)
-    [ -z "$left" ] || fail "cgroups are left: $left"
+    for hierarchy in $(awk '$3 ~ /^cgroup/ { print $2 }' /proc/mounts); do
+        left=$(find "$hierarchy/$NS" -mindepth 1 -type d 2>/dev/null || true)
+        [ -z "$left" ] || fail "cgroups are left: $left"
+    done
+    # crun writes into the tmpfs where a hierarchy is not mounted
+    rm -rf --one-file-system /sys/fs/cgroup/*/"$NS" 2>/dev/null || true
     [ "$(record_rows)" = 0 ] || fail "the record still has $(record_rows) exits"
 }
 record_rows() { python3 -c '
 import sqlite3, sys, os
 p = sys.argv[1] + "/tasks.db"
 print(sqlite3.connect(p).execute("select count(*) from exits").fetchone()[0] if os.path.exists(p) else 0)' "$ROSS_STATE"; }
+# How many sockets of shims nobody serves.
+dead_sockets() { python3 -c '
+import os, socket
+dead = 0
+for name in os.listdir("/run/containerd/s") if os.path.isdir("/run/containerd/s") else ():
+    try:
+        with socket.socket(socket.AF_UNIX) as s:
+            s.connect("/run/containerd/s/" + name)
+    except ConnectionRefusedError:
+        dead += 1
+    except OSError:
+        pass
+print(dead)'; }
 remove_cgroups() {
     find /sys/fs/cgroup -maxdepth 2 -name "$NS" -type d -exec rmdir {} + 2>/dev/null || true
     rmdir "/run/containerd/runc/$NS" 2>/dev/null || true
