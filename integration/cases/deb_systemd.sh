@@ -23,8 +23,8 @@ kill "$HOLDER"
 rm "$ROOTFS/usr/sbin/policy-rc.d"
 packages_next "$ROOTFS/debs" "$ROOTFS/next"
 cp -r "$WORK/demo" "$ROOTFS/demo"
-# nobody logs in here
-for unit in console-getty.service getty@tty1.service; do ln -sf /dev/null "$ROOTFS/etc/systemd/system/$unit"; done
+# nobody logs in here, and the kernel is the host's
+for unit in console-getty.service getty@tty1.service systemd-modules-load.service; do ln -sf /dev/null "$ROOTFS/etc/systemd/system/$unit"; done
 
 inside() { nsenter -t "$INIT" --all --wdns=/ env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive "$@"; }
 answers() { inside systemctl is-system-running | grep -q -x -e running -e degraded; }

@@ -66,6 +66,9 @@ join_groups() {
         pivot_root . .host
         umount -l /.host
         rmdir /.host
-        exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin container=ross SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1 \
-            /sbin/init --log-target=console --show-status=0 systemd.unit=multi-user.target' bash "$root"
+        # newer ones take hierarchies of version 1 only when told so, in words of a kernel command line
+        legacy=(systemd.unified_cgroup_hierarchy=0 SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1)
+        [ ! -e /sys/fs/cgroup/cgroup.procs ] || legacy=()
+        exec env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin container=ross \
+            /sbin/init --log-target=console --show-status=0 systemd.unit=multi-user.target "${legacy[@]}"' bash "$root"
 )
