@@ -405,7 +405,7 @@ container_inspect(struct session *s, const struct container *c, bool size, struc
     AUTO(net_request) request = {0};
     auto_free char *dir = container_dir_path(s->root, s->ctx.ns, c->id);
     struct json *binds, *mount_rows;
-    struct snapshots *snapshots;
+    struct snapshots *snapshots = NULL;
     auto_free char *name = NULL;
     int r;
 

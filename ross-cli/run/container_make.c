@@ -68,7 +68,7 @@ find_user(const struct run_options *opt, const struct image_view *view,
 {
     const char *spec = opt->user ? opt->user : view->config.user;
     auto_free char *passwd = NULL, *group = NULL;
-    size_t n_passwd, n_group;
+    size_t n_passwd = 0, n_group = 0;
     int r;
 
     r = optional_file(mounts, "etc/passwd", &passwd, &n_passwd, err);
