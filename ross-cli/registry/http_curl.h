@@ -22,8 +22,9 @@
     X(multi_remove_handle)                                                                         \
     X(multi_perform)                                                                               \
     X(multi_poll)                                                                                  \
-    X(multi_wakeup) X(multi_info_read) X(multi_setopt) X(multi_strerror) X(slist_append)           \
-        X(slist_free_all) X(url) X(url_cleanup) X(url_set) X(url_get) X(free)
+    X(multi_wakeup)                                                                                \
+    X(multi_info_read) X(multi_setopt) X(multi_strerror) X(slist_append) X(slist_free_all) X(url)  \
+        X(url_cleanup) X(url_set) X(url_get) X(free)
 
 struct curl_table {
 #define X(name) __typeof__(curl_##name) *name;
