@@ -8,23 +8,14 @@
 #include "libross/base/err.h"
 
 /* The functions that we use. */
-#define CURL_FUNCTIONS(X)                                                                          \
-    X(global_init)                                                                                 \
-    X(easy_init)                                                                                   \
-    X(easy_cleanup)                                                                                \
-    X(easy_setopt)                                                                                 \
-    X(easy_getinfo)                                                                                \
-    X(easy_pause)                                                                                  \
-    X(easy_strerror)                                                                               \
-    X(multi_init)                                                                                  \
-    X(multi_cleanup)                                                                               \
-    X(multi_add_handle)                                                                            \
-    X(multi_remove_handle)                                                                         \
-    X(multi_perform)                                                                               \
-    X(multi_poll)                                                                                  \
-    X(multi_wakeup)                                                                                \
-    X(multi_info_read) X(multi_setopt) X(multi_strerror) X(slist_append) X(slist_free_all) X(url)  \
-        X(url_cleanup) X(url_set) X(url_get) X(free)
+/* clang-format off: it never comes to rest on such a list */
+#define CURL_FUNCTIONS(X) \
+    X(global_init) X(easy_init) X(easy_cleanup) X(easy_setopt) X(easy_getinfo) X(easy_pause) \
+    X(easy_strerror) X(multi_init) X(multi_cleanup) X(multi_add_handle) X(multi_remove_handle) \
+    X(multi_perform) X(multi_poll) X(multi_wakeup) X(multi_info_read) X(multi_setopt) \
+    X(multi_strerror) X(slist_append) X(slist_free_all) X(url) X(url_cleanup) X(url_set) \
+    X(url_get) X(free)
+/* clang-format on */
 
 struct curl_table {
 #define X(name) __typeof__(curl_##name) *name;
