@@ -8,7 +8,8 @@
 #include "libross/base/err.h"
 
 /* The functions that we use. */
-/* clang-format off: it never comes to rest on such a list */
+/* clang-format never comes to rest on such a list. */
+/* clang-format off */
 #define CURL_FUNCTIONS(X) \
     X(global_init) X(easy_init) X(easy_cleanup) X(easy_setopt) X(easy_getinfo) X(easy_pause) \
     X(easy_strerror) X(multi_init) X(multi_cleanup) X(multi_add_handle) X(multi_remove_handle) \
