@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../../lib/containerd.sh"
 GO=/usr/lib/go/bin/go
 [ -x "$GO" ] || skip "Debian's golang-go is not installed"
-(cd "$HERE/bench/content" && GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS='' GOCACHE=${GOCACHE:-$WORK/gocache} "$GO" build -o "$WORK/bench" main.go) ||
+(cd "$HERE/bench/content" && GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS='' GOCACHE=${GOCACHE:-$WORK/gocache} "$GO" build -o "$WORK/bench" .) ||
     fail "the benchmark does not build"
 "$BIN/ross-contentd" --root "$ROSS_ROOT" --state "$ROSS_STATE" --snapshotter-address "" --log-level warn 2>"$WORK/contentd.log" &
 PIDS+=($!)
@@ -21,6 +21,13 @@ while read -r name theirs; do
     ours=$(awk -v n="$name" '$1==n {print $2}' "$WORK/ours")
     awk -v n="$name" -v a="$theirs" -v b="$ours" 'BEGIN {printf "%-30s %12s %10s  %6.2f\n", n, a, b, b/a}'
 done <"$WORK/theirs"
+
+echo "--- the client's own limit: a store that keeps nothing"
+"$WORK/bench" "$WORK/null.sock" bench null &
+PIDS+=($!)
+wait_for 10 test -S "$WORK/null.sock"
+"$WORK/bench" "$WORK/null.sock" bench write 3
+"$WORK/bench" "$WORK/null.sock" bench read 3
 
 echo "--- the parts alone"
 openssl speed -elapsed -seconds 1 -bytes 1048576 -evp sha256 2>/dev/null | awk '/^sha256/ {printf "sha256 of 1 MiB pieces         %s bytes/s\n", $2}'
