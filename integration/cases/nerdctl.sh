@@ -47,7 +47,11 @@ RUN=(run --runtime io.containerd.ross.v2)
 is() { [ "$(n inspect --format '{{.State.Status}}' "$1" 2>/dev/null)" = "$2" ]; }
 # what a command prints on a terminal
 on_terminal() { script -qec "exec timeout --foreground 60 nerdctl $*" /dev/null </dev/null | tr -d '\r'; }
-trap 'status=$?; set +e; n ps -aq | xargs -r timeout 60 nerdctl rm -f >/dev/null 2>&1; (exit $status); cleanup' EXIT
+remove_places() {
+    rmdir "/run/containerd/runc/$NS" 2>/dev/null || true
+    find /sys/fs/cgroup -maxdepth 2 -name "$NS" -type d -exec rmdir {} + 2>/dev/null || true
+}
+trap 'status=$?; set +e; n ps -aq | xargs -r timeout 60 nerdctl rm -f >/dev/null 2>&1; remove_places; (exit $status); cleanup' EXIT
 
 echo "- pull, foreground"
 n pull -q "$image" >/dev/null || fail "pull"
@@ -123,8 +127,7 @@ wait_for 10 no_shims || fail "a shim is left: $(pgrep -fa "containerd-shim-ross-
 [ -z "$(ls "$CD_DIR/state/io.containerd.runtime.v2.task/$NS" 2>/dev/null)" ] || fail "bundles are left"
 ! grep "$CD_DIR" /proc/self/mountinfo || fail "mounts are left"
 [ -z "$(find /sys/fs/cgroup -maxdepth 3 -path "*/$NS/*" -type d 2>/dev/null)" ] || fail "cgroups are left"
-rmdir "/run/containerd/runc/$NS" 2>/dev/null || true
-find /sys/fs/cgroup -maxdepth 2 -name "$NS" -type d -exec rmdir {} + 2>/dev/null || true
+remove_places
 [ ! -d "/run/containerd/runc/$NS" ] || fail "the runtime still knows: $(ls "/run/containerd/runc/$NS")"
 "$CD_BIN/ctr" -a "$CD_ADDRESS" -n "$NS" images ls -q | xargs -r "$CD_BIN/ctr" -a "$CD_ADDRESS" -n "$NS" images rm --sync >/dev/null
 wait_for 20 sh -c "[ -z \"\$(ls $ROSS_ROOT/snapshots)\" ]" || fail "snapshots are left: $(ls "$ROSS_ROOT/snapshots")"
