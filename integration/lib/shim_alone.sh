@@ -19,9 +19,13 @@ assert_alone() {
     for hierarchy in $(awk '$3 ~ /^cgroup/ { print $2 }' /proc/mounts); do
         left=$(find "$hierarchy$SHIM_CGROUP" -mindepth 1 -type d 2>/dev/null || true)
         [ -z "$left" ] || fail "cgroups are left: $left"
-        rmdir "$hierarchy$SHIM_CGROUP" 2>/dev/null || true
     done
-    # crun writes into the tmpfs where a hierarchy is not mounted
-    rm -rf --one-file-system /sys/fs/cgroup/*"$SHIM_CGROUP"
 }
+# Also when a case fails, after shim_client.py has ended its containers.
+remove_shim_cgroups() {
+    find /sys/fs/cgroup/*"$SHIM_CGROUP" -depth -type d -exec rmdir {} \; 2>/dev/null
+    # crun writes into the tmpfs where a hierarchy is not mounted
+    rm -rf --one-file-system /sys/fs/cgroup/*"$SHIM_CGROUP" 2>/dev/null
+}
+trap 'status=$?; set +e; remove_shim_cgroups; (exit $status); cleanup' EXIT
 export SHIM_CGROUP=/shimtest-$$
