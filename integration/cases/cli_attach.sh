@@ -47,6 +47,8 @@ ross start plain >/dev/null
 "$BIN/ross-cli" attach --no-stdin plain >"$WORK/seen" &
 attached=$!
 PIDS+=($attached)
+attached_times() { [ "$(grep -c '"action":"attach"' "$ROSS_ROOT/events/default.jsonl")" = "$1" ]; }
+wait_for 10 attached_times 5 || fail "attach does not attach"
 signalled() { kill -USR1 $attached && grep -q caught "$WORK/seen"; }
 wait_for 10 signalled || fail "signals do not arrive"
 ross stop -t 0 plain >/dev/null
@@ -56,7 +58,8 @@ ross start plain >/dev/null
 "$BIN/ross-cli" attach --sig-proxy=false plain >"$WORK/seen" </dev/null &
 attached=$!
 PIDS+=($attached)
-left() { kill -INT $attached 2>/dev/null; ! kill -0 $attached 2>/dev/null; }
+wait_for 10 attached_times 6 || fail "attach does not attach"
+left() { kill -TERM $attached 2>/dev/null; ! kill -0 $attached 2>/dev/null; }
 wait_for 10 left || fail "a signal does not end the attachment"
 expect running ross inspect -f '{{.State.Status}}' plain
 expect_fail 125 "--detach-keys" ross attach --detach-keys ctrl-1 plain

@@ -18,8 +18,8 @@ struct container_copy {
 
 /*
  * As cp -r: a directory goes below an existing one, unless it ends in "/."; a file replaces a file. Devices are left
- * out. No path inside is resolved but beneath the container's root, however its processes change it meanwhile. NotFound,
- * InvalidArgument when the two do not fit.
+ * out. No path inside is resolved but beneath the container's root, however its processes change it meanwhile.
+ * NotFound, InvalidArgument when the two do not fit.
  */
 int container_copy(struct session *s, const struct container_copy *how, struct err *err);
 

@@ -18,8 +18,8 @@ struct container_stats {
 };
 
 /*
- * By the pid in the bundle's init.pid, whose cgroup must be named after the container: 1, or 0 when it does not run. Works
- * for cgroups v1, v2 and both at once; what a missing controller would tell is 0.
+ * By the pid in the bundle's init.pid, whose cgroup must be named after the container: 1, or 0 when it does not run.
+ * Works for cgroups v1, v2 and both at once; what a missing controller would tell is 0.
  */
 int container_stats_read(const char *bundle, const char *id, struct container_stats *ret,
                          struct err *err);

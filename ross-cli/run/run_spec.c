@@ -500,6 +500,20 @@ init_to_spec(const struct run_options *opt, struct arena *arena, struct spec_opt
                    "--init needs a small init on this machine; install catatonit or tini");
 }
 
+/* The host's message queues, also on a host that has them mounted nowhere. */
+static void
+share_queues(struct spec_options *o)
+{
+    struct spec_mount *m;
+
+    if (o->ipc.mode != SPEC_NS_HOST || access("/dev/mqueue", F_OK) == 0)
+        return;
+    m = mount_add(o);
+    m->type = "mqueue";
+    m->source = "mqueue";
+    m->target = "/dev/mqueue";
+}
+
 static int
 to_spec(const struct run_options *opt, const char *root, struct arena *arena,
         struct spec_options *o, struct json **seccomp, struct err *err)
@@ -547,6 +561,8 @@ to_spec(const struct run_options *opt, const char *root, struct arena *arena,
         r = namespace_to_spec("--pid", opt->pid, &o->pid, err);
     if (r == 0)
         r = namespace_to_spec("--ipc", opt->ipc, &o->ipc, err);
+    if (r == 0)
+        share_queues(o);
     if (r == 0)
         r = namespace_to_spec("--uts", opt->uts, &o->uts, err);
     return r;
