@@ -68,6 +68,19 @@ ross image prune --dry-run >"$WORK/plan"
 said '^keep docker.io/x/alone:1: it has a name'
 [ "$(ross images -q | wc -l)" = 3 ] && [ "$(ross ps -aq | wc -l)" = 2 ] || fail "a dry run changes something"
 
+# --- volumes: without a name and without a container they go when asked for
+ross run --rm -v kept:/v demo sh -c 'head -c 500000 /dev/urandom >/v/f'
+ross run --name scratch -v /v demo sh -c 'head -c 700000 /dev/urandom >/v/f'
+[ "$(bytes_of Volumes size)" -gt 1200000 ] || fail "volumes: $(ross system df -v)"
+[ "$(bytes_of Volumes total)" = 2 ] && [ "$(bytes_of Volumes active)" = 1 ] || fail "volumes: $(ross system df -v)"
+ross system prune --volumes --dry-run >"$WORK/plan"
+said '^keep volume kept: it has a name$'
+said '^remove volume [0-9a-f]{64}: no container has it, and it has no name$'
+wait_for 10 adds_up || fail "not what du says: $(ross system df) $(du -sx --block-size=1 "$ROSS_ROOT")"
+ross system prune -f --volumes --filter label=nothing >"$WORK/plan"
+[ "$(bytes_of Volumes total)" = 2 ] || fail "a volume of a container that stays is gone"
+ross rm scratch >/dev/null
+
 # --- asked, and not answered with yes
 expect_fail 125 "nobody said yes" ross image prune -a
 [ "$(ross images -q | wc -l)" = 3 ] || fail "pruned without a yes"
@@ -95,7 +108,8 @@ if command -v ctr >/dev/null; then
 fi
 
 # --- all of it
-ross system prune -af >"$WORK/plan"
+ross system prune -af --volumes >"$WORK/plan"
+said '^removed volume [0-9a-f]{64}$'
 said '^removed container [0-9a-f]{12} ended$'
 said '^removed image docker.io/x/child:1$'
 said '^reclaimed: [0-9.]+MB$'

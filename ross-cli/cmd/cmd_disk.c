@@ -125,7 +125,7 @@ volume_rows(const struct disk_usage *u)
     for (size_t i = 0; i < u->n_volumes; i++) {
         struct json *row = json_new_object();
         json_set(row, "name", json_new_str(u->volumes[i].name));
-        json_set(row, "containers", json_new_int(u->volumes[i].users));
+        json_set(row, "containers", json_new_int((int64_t) u->volumes[i].users.n));
         json_set(row, "size", json_new_int(u->volumes[i].size_bytes));
         json_push(all, row);
     }

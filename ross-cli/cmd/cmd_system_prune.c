@@ -11,7 +11,7 @@
 #include "ross-cli/ui/listing.h"
 
 struct prune_options {
-    bool all, force, dry_run;
+    bool all, force, dry_run, volumes;
     struct strv filters;
 };
 
@@ -37,6 +37,10 @@ static const struct option_row prune_rows[] = {
      .type = OPTION_FLAG,
      .offset = PRUNE(dry_run),
      .help = "only say what would go, what stays, and why"},
+    {.name = "volumes",
+     .type = OPTION_FLAG,
+     .offset = PRUNE(volumes),
+     .help = "also volumes without a name that no container has"},
 };
 
 static void
@@ -58,6 +62,9 @@ show_plan(const struct session *s, const struct disk_usage *u, const struct syst
     for (size_t i = 0; i < u->images.n; i++)
         printf("%s image %s: %s\n", p->images[i] ? "remove" : "keep", u->images.items[i].image.name,
                p->image_why[i]);
+    for (size_t i = 0; i < u->n_volumes; i++)
+        printf("%s volume %s: %s\n", p->volumes[i] ? "remove" : "keep", u->volumes[i].name,
+               p->volume_why[i]);
     return gc_ask(s, show_candidate, NULL, err);
 }
 
@@ -70,6 +77,9 @@ show_done(const struct disk_usage *u, const struct system_prune *p)
     for (size_t i = 0; i < u->images.n; i++)
         if (p->images[i])
             printf("removed image %s\n", u->images.items[i].image.name);
+    for (size_t i = 0; i < u->n_volumes; i++)
+        if (p->volumes[i])
+            printf("removed volume %s\n", u->volumes[i].name);
 }
 
 /* Asks, does it, and says what came of it: what ROOT has shrunk by, when it is ours to look at. */
@@ -83,8 +93,9 @@ prune(struct session *s, const struct disk_usage *u, const struct system_prune *
     int r = 0;
 
     if (ask) {
-        auto_free char *what = xasprintf("%zu containers and %zu images go, about %s in all.",
-                                         p->n_containers, p->n_images, expected);
+        auto_free char *what =
+            xasprintf("%zu containers, %zu images and %zu volumes go, about %s in all.",
+                      p->n_containers, p->n_images, p->n_volumes, expected);
         r = confirm(what, err);
     }
     if (r == 0)
@@ -103,7 +114,7 @@ static int
 prune_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
 {
     const struct prune_options *cmd = options;
-    struct image_prune opt = {.all = cmd->all};
+    struct image_prune opt = {.all = cmd->all, .volumes = cmd->volumes};
     AUTO(disk_usage) u = {0};
     AUTO(system_prune) p = {0};
     int r = prune_filter_parse(&cmd->filters, clock_now_ns(), &opt.filter, err);

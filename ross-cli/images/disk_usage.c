@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ross-cli/images/disk_usage.h"
 
-#include <dirent.h>
 #include <string.h>
 
 #include "api/client/records_client.h"
-#include "libross/base/path.h"
 #include "ross-cli/images/disk_walk.h"
 #include "ross-cli/run/container_dir.h"
 #include "ross-cli/run/container_status.h"
+#include "ross-cli/volume/volume.h"
 
 void
 disk_usage_done(struct disk_usage *u)
@@ -19,10 +18,11 @@ disk_usage_done(struct disk_usage *u)
         free(u->containers[i].name);
         free(u->containers[i].image);
         labels_done(&u->containers[i].labels);
-        any_value_done(&u->containers[i].spec);
     }
-    for (size_t i = 0; i < u->n_volumes; i++)
+    for (size_t i = 0; i < u->n_volumes; i++) {
         free(u->volumes[i].name);
+        strv_done(&u->volumes[i].users);
+    }
     for (size_t i = 0; i < u->n_leftovers; i++)
         free(u->leftovers[i].key);
     free(u->containers);
@@ -59,8 +59,7 @@ note_container(const struct container *c, void *arg)
                                   .image = xstrdup(c->image),
                                   .status = "unknown",
                                   .created_ns = c->created_ns,
-                                  .labels = labels_clone(&c->labels),
-                                  .spec = any_value_clone(&c->spec)};
+                                  .labels = labels_clone(&c->labels)};
     if (container_status_get(rd->s, c->id, &st, NULL) == 0) {
         to->status = container_status_name(&st);
         to->alive = st.kind == CONTAINER_RUNNING || st.kind == CONTAINER_PAUSED;
@@ -77,41 +76,24 @@ note_container(const struct container *c, void *arg)
 
 /* ---- volumes ---- */
 
-static unsigned
-volume_users(const struct disk_usage *u, const char *path)
-{
-    auto_free char *quoted = xasprintf("\"%s\"", path);
-    unsigned n = 0;
-
-    for (size_t i = 0; i < u->n_containers; i++) {
-        const struct any_value *spec = &u->containers[i].spec;
-        n += spec->value && memmem(spec->value, spec->n, quoted, strlen(quoted)) != NULL;
-    }
-    return n;
-}
-
 static int
 read_volumes(struct reading *rd, struct err *err)
 {
-    auto_free char *dir = path_join(rd->s->root, "volumes");
     struct disk_usage *u = rd->u;
-    DIR *d = opendir(dir);
-    int r = 0;
+    AUTO(volumes) list = {0};
+    int r = volumes_list(rd->s->root, &list, err);
 
-    if (!d)
-        return 0; /* there are none */
-    for (struct dirent *e; r == 0 && (e = readdir(d));) {
-        auto_free char *path = path_join(dir, e->d_name), *data = path_join(path, "_data");
-        struct disk_volume v = {0};
-        if (e->d_name[0] == '.' || e->d_type == DT_REG)
-            continue;
-        r = disk_walk_tree(rd->walk, path, &v.size_bytes, err);
-        v.name = xstrdup(e->d_name);
-        v.users = volume_users(u, data);
-        u->volumes = xreallocarray(u->volumes, u->n_volumes + 1, sizeof *u->volumes);
-        u->volumes[u->n_volumes++] = v;
+    if (r < 0)
+        return r;
+    u->volumes = xcalloc(list.n + 1, sizeof *u->volumes);
+    for (size_t i = 0; r == 0 && i < list.n; i++) {
+        auto_free char *dir = xasprintf("%s/volumes/%s", rd->s->root, list.items[i].name);
+        struct disk_volume *v = &u->volumes[u->n_volumes++];
+        v->name = xstrdup(list.items[i].name);
+        v->anonymous = list.items[i].anonymous;
+        v->users = strv_clone(&list.items[i].users);
+        r = disk_walk_tree(rd->walk, dir, &v->size_bytes, err);
     }
-    (void) closedir(d);
     return r;
 }
 
@@ -265,9 +247,9 @@ volumes_row(const struct disk_usage *u)
     struct disk_row row = {.type = "Volumes", .total = u->n_volumes};
 
     for (size_t i = 0; i < u->n_volumes; i++) {
-        row.active += u->volumes[i].users > 0;
+        row.active += u->volumes[i].users.n > 0;
         row.size_bytes += u->volumes[i].size_bytes;
-        row.reclaimable_bytes += u->volumes[i].users ? 0 : u->volumes[i].size_bytes;
+        row.reclaimable_bytes += u->volumes[i].users.n ? 0 : u->volumes[i].size_bytes;
     }
     return row;
 }

@@ -14,13 +14,13 @@ struct disk_container {
     int64_t size_bytes; /* its writable layer and its files in ROOT/containers */
     int64_t created_ns, finished_ns;
     struct labels labels;
-    struct any_value spec;
 };
 
 struct disk_volume {
     char *name;
     int64_t size_bytes;
-    unsigned users; /* containers, running or not */
+    bool anonymous;
+    struct strv users; /* "NS:ID" of containers, running or not */
 };
 
 struct disk_leftover {

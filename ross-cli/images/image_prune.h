@@ -6,7 +6,8 @@
 #include "ross-cli/images/prune_filter.h"
 
 struct image_prune {
-    bool all; /* also those with a name, when no container was made of them */
+    bool volumes; /* of a whole prune: also volumes without a name that no container has */
+    bool all;     /* also those with a name, when no container was made of them */
     struct prune_filter filter;
 };
 

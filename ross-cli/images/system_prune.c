@@ -6,12 +6,15 @@
 #include "api/client/records_client.h"
 #include "ross-cli/images/gc_ask.h"
 #include "ross-cli/run/container_remove.h"
+#include "ross-cli/volume/volume.h"
 
 void
 system_prune_done(struct system_prune *p)
 {
     free(p->containers);
     free(p->images);
+    free(p->volumes);
+    free(p->volume_why);
     free(p->container_why);
     free(p->image_why);
     *p = (struct system_prune){0};
@@ -50,6 +53,41 @@ plan_container(struct disk_usage *u, size_t i, const struct image_prune *opt,
     }
 }
 
+/* A container that stays has it. */
+static bool
+volume_in_use(const struct disk_usage *u, const struct disk_volume *v, const struct system_prune *p)
+{
+    for (size_t i = 0; i < v->users.n; i++) {
+        const char *colon = strchr(v->users.items[i], ':');
+        bool goes = false;
+        for (size_t k = 0; colon && k < u->n_containers; k++)
+            goes |= p->containers[k] && strcmp(u->containers[k].id, colon + 1) == 0;
+        if (!goes)
+            return true;
+    }
+    return false;
+}
+
+static void
+plan_volume(const struct disk_usage *u, size_t i, const struct image_prune *opt,
+            struct system_prune *p)
+{
+    const struct disk_volume *v = &u->volumes[i];
+
+    if (volume_in_use(u, v, p)) {
+        p->volume_why[i] = "a container has it";
+    } else if (!opt->volumes) {
+        p->volume_why[i] = "volumes stay without --volumes";
+    } else if (!v->anonymous) {
+        p->volume_why[i] = "it has a name";
+    } else {
+        p->volume_why[i] = "no container has it, and it has no name";
+        p->volumes[i] = true;
+        p->n_volumes++;
+        p->freed_bytes += v->size_bytes;
+    }
+}
+
 void
 system_prune_plan(struct disk_usage *u, const struct image_prune *opt, struct system_prune *ret)
 {
@@ -58,10 +96,14 @@ system_prune_plan(struct disk_usage *u, const struct image_prune *opt, struct sy
         .images = xcalloc(u->images.n + 1, sizeof(bool)),
         .container_why = xcalloc(u->n_containers + 1, sizeof(char *)),
         .image_why = xcalloc(u->images.n + 1, sizeof(char *)),
+        .volumes = xcalloc(u->n_volumes + 1, sizeof(bool)),
+        .volume_why = xcalloc(u->n_volumes + 1, sizeof(char *)),
     };
 
     for (size_t i = 0; i < u->n_containers; i++)
         plan_container(u, i, opt, &p);
+    for (size_t i = 0; i < u->n_volumes; i++)
+        plan_volume(u, i, opt, &p);
     for (size_t i = 0; i < u->images.n; i++) {
         const char *stays = NULL, *goes = image_prune_reason(&u->images, i, opt, &stays);
         p.images[i] = goes != NULL;
@@ -72,6 +114,15 @@ system_prune_plan(struct disk_usage *u, const struct image_prune *opt, struct sy
     for (size_t i = 0; i < u->n_leftovers; i++)
         p.freed_bytes += u->leftovers[i].size_bytes;
     *ret = p;
+}
+
+/* One that a container has taken meanwhile stays. */
+static int
+remove_volume(const struct session *s, const char *name, struct err *err)
+{
+    int r = volume_remove(s->root, name, err);
+
+    return r == -CODE_NOT_FOUND || r == -CODE_FAILED_PRECONDITION ? 0 : r;
 }
 
 static int
@@ -99,6 +150,9 @@ system_prune_run(struct session *s, const struct disk_usage *u, const struct sys
     for (size_t i = 0; r == 0 && i < u->n_containers; i++)
         if (p->containers[i])
             r = remove_container(s, u->containers[i].id, err);
+    for (size_t i = 0; r == 0 && i < u->n_volumes; i++)
+        if (p->volumes[i])
+            r = remove_volume(s, u->volumes[i].name, err);
     if (r == 0)
         r = image_prune_remove(s, &u->images, p->images, err);
     if (r == 0)

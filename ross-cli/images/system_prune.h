@@ -7,10 +7,11 @@
 
 /* What goes of a disk_usage: an array beside each of its own. */
 struct system_prune {
-    bool *containers, *images;
-    const char **container_why, **image_why; /* why it goes or stays; constant texts */
-    size_t n_containers, n_images;           /* that go */
-    int64_t freed_bytes;                     /* an estimate: those, and all leftovers */
+    bool *containers, *images, *volumes;
+    const char **container_why, **image_why,
+        **volume_why;                         /* why it goes or stays; constant texts */
+    size_t n_containers, n_images, n_volumes; /* that go */
+    int64_t freed_bytes;                      /* an estimate: those, and all leftovers */
 };
 void system_prune_done(struct system_prune *p);
 
