@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Where the space goes: images, containers, volumes, what is left of interrupted work; together what `du` finds in ROOT.
+ * Where the space goes: images, containers, volumes, what is left of interrupted work; together what `du` finds in
+ * ROOT.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The layers of an image that are fetched and unpacked, and what may be done with which of them next. Pure: the lock that
- * guards a table is its owner's. Inside pull/ only.
+ * The layers of an image that are fetched and unpacked, and what may be done with which of them next. Pure: the lock
+ * that guards a table is its owner's. Inside pull/ only.
  */
 #pragma once
 
