@@ -85,7 +85,7 @@ facts_are_keys_with_values(void **state)
                         "error=\"no such thing\" code=NotFound\n");
 }
 
-/* stderr becomes a file that JOURNAL_STREAM names, as systemd's is a socket; a child, because the log keeps what it saw. */
+/* stderr becomes a file that JOURNAL_STREAM names; in a child, because the log keeps what it saw. */
 static void
 the_journal_gets_priorities_and_no_time(void **state)
 {
