@@ -11,7 +11,7 @@ ross load -q --input "$WORK/demo" >/dev/null
 rules() { { iptables-save; ip6tables-save; } 2>/dev/null | grep ROSS | grep -v '^:' | grep -F -f "$WORK/bridges" || true; }
 bridges() { ross network ls --format '{{.interface}}' | grep . || true; }
 address_of() { ross network inspect "$1" | jq -r --arg n "$2" '.[0].containers[] | select(.name == $n) | .ipv4 | split("/")[0]'; }
-trap 'ross rm -f $(ross ps -aq 2>/dev/null) >/dev/null 2>&1; ross network prune -f >/dev/null 2>&1; cleanup' EXIT
+trap 'status=$?; set +e; ross rm -f $(ross ps -aq 2>/dev/null) >/dev/null 2>&1; ross network prune -f >/dev/null 2>&1; (exit $status); cleanup' EXIT
 
 # the default: made on first use
 [ -z "$(ross network ls -q)" ] || fail "a network is there before it is used"

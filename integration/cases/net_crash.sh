@@ -8,7 +8,7 @@ need iptables-save ip jq
 unset ROSS_NETWORK
 demo_layout
 ross load -q --input "$WORK/demo" >/dev/null
-trap 'ross rm -f $(ross ps -aq 2>/dev/null) >/dev/null 2>&1; ross network prune -f >/dev/null 2>&1; cleanup' EXIT
+trap 'status=$?; set +e; ross rm -f $(ross ps -aq 2>/dev/null) >/dev/null 2>&1; ross network prune -f >/dev/null 2>&1; (exit $status); cleanup' EXIT
 addresses() { ls "$ROSS_STATE/net/ipam/bridge" 2>/dev/null | grep -c '^[0-9]' || true; }
 ross run --rm demo true
 port=$(free_port)

@@ -41,6 +41,17 @@ net_hold_free(struct net_hold *h)
     free(h);
 }
 
+int
+net_hold_keep(struct net_hold *h, struct err *err)
+{
+    auto_close int fd = -1;
+
+    if (!h)
+        return 0;
+    fd = openat(h->dir_fd, NET_UP_FILE, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    return fd < 0 ? err_sys(err, errno, "note that the container is in its networks") : 0;
+}
+
 /* ---- can it be done here? ---- */
 
 static bool
@@ -197,18 +208,17 @@ plan_record(const struct net_places *p, const struct net_target *t, const struct
     return r;
 }
 
-/* STATE/net/ID with its link to the bundle, locked; under the common lock, so nobody takes it for a leftover. */
+/* STATE/net/ID, locked; under the common lock, so nobody takes it for a leftover. */
 static int
 make_dir(const struct net_places *p, const struct net_target *t, int *ret_fd, struct err *err)
 {
     auto_free char *dir = net_state_dir(p, t->id);
-    auto_free char *bundle = xasprintf("../../tasks/%s/%s", t->ns, t->id);
     auto_close int fd = -1;
 
     if (mkdir(dir, 0700) < 0)
         return err_sys(err, errno, "make '%s'", dir);
     fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || symlinkat(bundle, fd, "bundle") < 0)
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0)
         return err_sys(err, errno, "set '%s' up", dir);
     *ret_fd = TAKE_FD(fd);
     return 0;

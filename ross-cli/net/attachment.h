@@ -7,8 +7,10 @@
  *   STATE/net/lock            held while ports are given out, rules and hosts files written, leftovers collected
  *   STATE/net/ipam/NETWORK    addresses, kept by host-local
  *
- * Who brings a container up holds a lock on STATE/net/ID until its shim runs. A record without that lock and without a
- * shim's address in the bundle is what a crash left: the next one that comes takes it away.
+ *   STATE/net/ID/up           its container has been created
+ *
+ * Who brings a container up holds a lock on STATE/net/ID. A record without that lock and without the mark that it is up
+ * is what a crash left: the next one that comes takes it away.
  */
 #pragma once
 
@@ -43,7 +45,9 @@ struct net_target {
 
 /* A container that is on its way up. */
 struct net_hold;
-/* Lets go of the lock: its shim runs, or net_down() follows. NULL is fine. */
+/* Its container has been created: it is a leftover no more. NULL is fine. */
+int net_hold_keep(struct net_hold *h, struct err *err);
+/* Lets go of the lock: it is kept, or net_down() follows. NULL is fine. */
 void net_hold_free(struct net_hold *h);
 DEFINE_AUTO_PTR(net_hold)
 

@@ -425,16 +425,17 @@ net_state_remove(const struct net_places *p, const char *id, struct err *err)
     return r < 0 ? err_wrap(err, r, "take container %.12s out of its networks", id) : 0;
 }
 
+/* Not yet up, and nobody is bringing it up. */
 static bool
 is_left_over(const char *dir)
 {
-    auto_free char *address = path_join(dir, "bundle/address");
+    auto_free char *mark = path_join(dir, NET_UP_FILE);
     auto_close int fd = -1;
 
-    if (access(address, F_OK) == 0)
+    if (access(mark, F_OK) == 0)
         return false;
     fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0;
+    return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && access(mark, F_OK) < 0;
 }
 
 size_t

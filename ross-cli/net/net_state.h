@@ -4,6 +4,8 @@
 
 #include "attachment.h"
 
+#define NET_UP_FILE "up" /* below STATE/net/ID: its container has been created */
+
 /* STATE/net and STATE/netns exist; *ret_fd is the lock, held. */
 int net_state_lock(const struct net_places *p, int *ret_fd, struct err *err);
 /* STATE/net/ID, malloc'ed. */

@@ -478,6 +478,12 @@ container_net_wait(struct container_net *n, struct err *err)
     return n->r;
 }
 
+int
+container_net_keep(struct container_net *n, struct err *err)
+{
+    return n ? net_hold_keep(n->hold, err) : 0;
+}
+
 void
 container_net_free(struct container_net *n)
 {

@@ -41,7 +41,9 @@ int container_net_begin_again(struct session *s, const struct container *c,
                               struct container_net **ret, struct err *err);
 /* It is up, or why not. NULL is fine, and so is asking twice. */
 int container_net_wait(struct container_net *n, struct err *err);
-/* Lets it go: its shim runs, or container_net_end() follows. Waits for the thread. NULL is fine. */
+/* Its container has been created; until then a crash lets the next start take its network away. */
+int container_net_keep(struct container_net *n, struct err *err);
+/* Lets it go: it is kept, or container_net_end() follows. Waits for the thread. NULL is fine. */
 void container_net_free(struct container_net *n);
 DEFINE_AUTO_PTR(container_net)
 

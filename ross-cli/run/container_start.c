@@ -58,6 +58,8 @@ create_task(const struct session *s, const struct container_start *how, const st
     }
     if (r == 0)
         r = task_client_create(ch, NULL, &create, &pid, err);
+    if (r == 0)
+        r = container_net_keep(how->net, err);
     timing_phase(how->timing, "create");
     if (r < 0)
         return r;
