@@ -39,8 +39,8 @@ expect served curl -fsm 3 "http://127.0.0.1:$port/"
 host=$(ip -o -4 addr show scope global | grep -v ross | awk '{split($4, a, "/"); print a[1]; exit}')
 if [ -n "$host" ]; then
     expect served curl -fsm 3 "http://$host:$port/"
-    expect served ross run --rm demo wget -T 3 -qO- "http://$host:$port/"
-    expect served ross exec web wget -T 3 -qO- "http://$host:$port/"
+    expect served ross run --rm demo wget -qO- "http://$host:$port/"
+    expect served ross exec web wget -qO- "http://$host:$port/"
 fi
 expect_fail 125 "published by another container" ross run --rm -p "$port:80" demo true
 python3 -c 'import socket,sys,time; s=socket.socket(); s.bind(("0.0.0.0",0)); s.listen(); print(s.getsockname()[1],flush=True); time.sleep(1000)' >"$WORK/taken" &
