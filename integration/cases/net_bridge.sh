@@ -85,7 +85,7 @@ ross rm -f range >/dev/null
 ross network create --subnet 10.213.7.0/24 --gateway 10.213.7.9 --label team=red --opt mtu=1400 red >/dev/null
 ross network create blue >/dev/null
 bridges >"$WORK/bridges"
-expect red ross network inspect red --format '{{.name}}' 2>/dev/null || [ "$(ross network inspect red | jq -r '.[0].labels.team')" = red ] || fail "inspect red"
+[ "$(ross network inspect red | jq -r '.[0].labels.team')" = red ] || fail "inspect red: $(ross network inspect red)"
 ross run -d --name alpha --network red --ip 10.213.7.77 --network-alias first demo sleep 1000 >/dev/null
 ross run -d --name beta --network blue demo sleep 1000 >/dev/null
 expect 10.213.7.77 address_of red alpha
@@ -100,7 +100,6 @@ expect_fail 125 "already" ross network create red
 expect_fail 125 "overlaps that of network 'red'" ross network create --subnet 10.213.0.0/16 x
 expect_fail 125 "is the address of a host" ross network create --subnet 10.214.0.1/24 x
 expect_fail 125 "not in the subnet" ross run --rm --network red --ip 10.9.9.9 demo true
-expect_fail 125 "not available\|already allocated\|requested" true 2>/dev/null || true
 got=0; ross run --rm --network red --ip 10.213.7.77 demo true 2>"$WORK/err" || got=$?
 [ $got = 125 ] && [ "$(wc -l <"$WORK/err")" = 1 ] || fail "an address taken: $got $(cat "$WORK/err")"
 expect_fail 125 "in use by container 'alpha'" ross network rm red
