@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "cgroup_warm.h"
 #include "libross/base/clock.h"
 #include "libross/base/fd.h"
 #include "libross/base/log.h"
@@ -164,6 +165,8 @@ job_spawn(struct job *j, const struct runc_call *call, struct err *err)
             return -err->code;
         spec.stdio[0] = in_fd;
     }
+    if (call->stdio)
+        cgroup_warm(); /* create and exec put a process into the container's group */
     r = proc_spawn(&spec, &pid, &pidfd, err);
     if (r < 0)
         return r;
