@@ -2,8 +2,8 @@
 /*
  * Writing to a file beside other work on the same bytes.
  *
- * Copying a message into the page cache takes about as long as half its hash; done by another thread it costs the writer
- * nothing. One lock guards all: a job belongs to its thread; its state says whose turn it is.
+ * Copying a message into the page cache takes about as long as half its hash; done by another thread it costs the
+ * writer nothing. One lock guards all: a job belongs to its thread; its state says whose turn it is.
  */
 #include "side_write.h"
 

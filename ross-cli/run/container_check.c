@@ -6,10 +6,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "api/client/records_client.h"
@@ -177,6 +179,16 @@ check_bundles(struct check *k, struct err *err)
 
 /* ---- cgroups ---- */
 
+/* And not what a runtime made where a hierarchy is not mounted. */
+static bool
+is_cgroup(const char *path)
+{
+    struct statfs fs;
+
+    return statfs(path, &fs) == 0 &&
+           (fs.f_type == CGROUP_SUPER_MAGIC || fs.f_type == CGROUP2_SUPER_MAGIC);
+}
+
 static void
 check_cgroups(struct check *k)
 {
@@ -190,7 +202,7 @@ check_cgroups(struct check *k)
         auto_free char *bundle = bundle_path(k->s->state, k->s->ctx.ns, id);
 
         /* cgroups of other instances, with another ROOT, are none of our business */
-        if (!find(k, id) || access(bundle, F_OK) == 0)
+        if (!find(k, id) || access(bundle, F_OK) == 0 || !is_cgroup(path))
             continue;
         tell(k, k->repair && rmdir(path) == 0, "the cgroup '%s' of a container that does not run",
              path);
