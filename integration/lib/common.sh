@@ -99,8 +99,10 @@ assert_clean() {
 }
 
 cleanup() {
-    local status=$? pid m running
+    local status=$? pid child m running
     set +e
+    # what a failed case left running would outlive its shim
+    for pid in $(pgrep -f -- "containerd-shim-ross-v2.*$WORK"); do for child in $(pgrep -P "$pid"); do kill -KILL "$child" 2>/dev/null; done; done
     # shims first: they are found by the address in their bundles
     for pid in $(ours); do [ "$pid" = $$ ] || [ "$pid" = $BASHPID ] || kill -TERM "$pid" 2>/dev/null; done
     # only what still runs: the number of one that has ended may be a stranger's by now
