@@ -92,15 +92,7 @@ spec_of(const char *line, const char *root, struct arena *arena, struct spec_opt
     if (r == 0)
         r = run_options_to_spec(&opt, root, arena, ret, &seccomp, err);
     json_free(seccomp);
-    strv_done(&opt.volumes);
-    strv_done(&opt.tmpfs);
-    strv_done(&opt.mounts);
-    strv_done(&opt.devices);
-    strv_done(&opt.security_opt);
-    strv_done(&opt.ulimits);
-    strv_done(&opt.sysctls);
-    strv_done(&opt.annotations);
-    strv_done(&opt.cap_add);
+    options_done(run_option_rows, run_option_rows_n, &opt);
     return r;
 }
 
