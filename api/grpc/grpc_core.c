@@ -39,11 +39,6 @@ static void
 start(void)
 {
     (void) setenv("GRPC_ENABLE_FORK_SUPPORT", "0", 0);
-    /*
-     * epoll wakes a thread each time when a peer has read something (edge-triggered EPOLLOUT), poll does not: a tenth
-     * of the time of any call (integration/bench/content). Connections are few here.
-     */
-    (void) setenv("GRPC_POLL_STRATEGY", "poll", 0);
     (void) mallopt(M_MMAP_THRESHOLD, MALLOC_KEEP_BYTES);
     (void) mallopt(M_TRIM_THRESHOLD, MALLOC_KEEP_BYTES);
     gpr_set_log_function(log_core);
