@@ -3,7 +3,7 @@
 #pragma once
 
 /*
- * To be called just before a runtime is started that puts a process into a cgroup; returns at once. Changes nothing, and
- * nothing depends on it. The child that waits shares our memory and descriptors and is reaped like an orphan.
+ * To be called just before a runtime is started that puts a process into a cgroup; returns at once. Changes nothing,
+ * and nothing depends on it. The child that waits shares our memory and descriptors and is reaped like an orphan.
  */
 void cgroup_warm(void);
