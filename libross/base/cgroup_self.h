@@ -9,5 +9,5 @@
  */
 #pragma once
 
-/* The cgroup.procs of our own group in the unified hierarchy: "0" written there moves us nowhere. malloc'ed, or NULL. */
+/* The cgroup.procs of our own group in the unified hierarchy: "0" written there moves us nowhere. malloc'ed or NULL. */
 char *cgroup_self_procs(void);
