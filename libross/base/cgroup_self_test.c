@@ -3,6 +3,7 @@
 #include "libross/base/cgroup_self.h"
 
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

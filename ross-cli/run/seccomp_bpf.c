@@ -134,7 +134,7 @@ static int
 add_row(scmp_filter_ctx ctx, uint32_t default_action, const struct json *row, struct err *err)
 {
     const struct json *names = json_find(row, "names"), *args = json_find(row, "args");
-    struct scmp_arg_cmp cmp[ARGS_MAX];
+    struct scmp_arg_cmp cmp[ARGS_MAX] = {0};
     uint32_t action;
 
     if (!action_read(row, "action", "errnoRet", &action))
