@@ -20,7 +20,7 @@ complete_bash() {
         "$function" ross-cli "${@: -1}" "${@: -2:1}"
         echo "${COMPREPLY[*]}"' bash "$WORK/shells/bash" "$@"
 }
-expect "image images" complete_bash ross-cli im
+expect "image images import" complete_bash ross-cli im
 expect "--read-only" complete_bash ross-cli run --read
 expect "always missing never" complete_bash ross-cli run --pull ""
 expect "demo:latest" complete_bash ross-cli run dem
