@@ -28,7 +28,7 @@ expect "pull push" complete_bash ross-cli image pu
 
 # fish prints candidate and description
 complete_fish() { fish --no-config -c "source $WORK/shells/fish; complete -C '$1'" | cut -f1 | sort | paste -sd' '; }
-expect "image images" complete_fish "ross-cli im"
+expect "image images import" complete_fish "ross-cli im"
 expect "--read-only" complete_fish "ross-cli run --read"
 expect "always missing never" complete_fish "ross-cli run --pull "
 expect "pull push" complete_fish "ross-cli image pu"

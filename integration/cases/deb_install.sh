@@ -49,7 +49,8 @@ enter dpkg --audit | grep . && fail "dpkg --audit complains"
 for u in ross-contentd.socket ross-contentd-plugin.socket ross-snapshotter.socket; do
     [ -L "$ROOTFS/etc/systemd/system/sockets.target.wants/$u" ] || fail "$u is not enabled"
 done
-! find "$ROOTFS/etc/systemd" -name 'ross*.service' | grep . || fail "a service is enabled"
+[ -L "$ROOTFS/etc/systemd/system/multi-user.target.wants/ross-restore.service" ] || fail "containers do not come back after a boot"
+! find "$ROOTFS/etc/systemd" -name 'ross*.service' ! -name ross-restore.service | grep . || fail "a service is enabled"
 for page in man1/ross-cli.1 man1/ross-cli-run.1 man8/ross-contentd.8 man8/ross-snapshotter.8 man8/containerd-shim-ross-v2.8; do
     [ -s "$ROOTFS/usr/share/man/$page.gz" ] || fail "no $page"
 done
