@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <malloc.h>
 #include <poll.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -255,22 +256,25 @@ answers_a_peer_that_only_listens_any_more(void **state)
     (void) fd_close(fd);
 }
 
+static void *
+ask_for_much(void *arg)
+{
+    for (uint32_t id = 1; id < 2 * MANY_ANSWERS; id += 2)
+        ask(*(int *) arg, id, (struct ask){.text = "slow", .data_bytes = BIG_ANSWER});
+    return NULL;
+}
+
 static void
 keeps_serving_while_one_does_not_read(void **state)
 {
     struct test_server *s = *state;
     int slow = test_connect(s->path), fd = test_connect(s->path);
-    uint32_t id = 1, got;
+    pthread_t asker;
     char text[64];
-    pid_t pid;
+    uint32_t got;
 
-    /* The asking blocks once the server stops reading, so another process asks. */
-    pid = fork();
-    if (pid == 0) {
-        for (; id < 2 * MANY_ANSWERS; id += 2)
-            ask(slow, id, (struct ask){.text = "slow", .data_bytes = BIG_ANSWER});
-        _exit(0);
-    }
+    /* The asking blocks once the server stops reading, so another thread asks. */
+    assert_int_equal(pthread_create(&asker, NULL, ask_for_much, &slow), 0);
     for (uint32_t i = 1; i < 2 * MANY_ANSWERS; i += 2) {
         ask(fd, i, (struct ask){.text = "quick"});
         expect(fd, i, 0, "quick");
@@ -279,7 +283,7 @@ keeps_serving_while_one_does_not_read(void **state)
         assert_int_equal(answer(slow, &got, text), 0);
         assert_int_equal(got, 2 * (uint32_t) i + 1);
     }
-    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_int_equal(pthread_join(asker, NULL), 0);
     (void) fd_close(slow);
     (void) fd_close(fd);
 }
