@@ -2,24 +2,27 @@
 /* Where this process is among cgroups. */
 #include "cgroup_self.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "fd.h"
 #include "mem.h"
 
-#define CGROUP_FILE_MAX 16384
+#define CGROUP_FILE_MAX 8192
 
 /* The path of the line "0::/path" of /proc/self/cgroup. */
 static char *
 own_group(void)
 {
-    auto_free char *text = NULL;
-    size_t len;
+    auto_close int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
+    char text[CGROUP_FILE_MAX + 1];
+    ssize_t n = fd < 0 ? -1 : fd_read_full(fd, text, CGROUP_FILE_MAX);
     char *line;
 
-    if (fd_read_file_at(-1, "/proc/self/cgroup", CGROUP_FILE_MAX, &text, &len, NULL) < 0)
+    if (n < 0)
         return NULL;
+    text[n] = '\0';
     line = strncmp(text, "0::/", 4) == 0 ? text : strstr(text, "\n0::/");
     if (!line)
         return NULL;
