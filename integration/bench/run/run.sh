@@ -47,7 +47,7 @@ commands = {
     "ross-cli run --rm --runtime runc": lambda: [bins + "/ross-cli", "run", "--rm", "--network", "none", "--runtime", "runc", "demo", "true"],
     "ctr run --rm (containerd 1.6, runc)": lambda: ctr + ["run", "--rm", image, fresh(), "true"],
     "runc run": lambda: ["runc", "--root", work + "/runc", "run", "--bundle", work + "/bundle", fresh()],
-    "ross-cli run --rm (bridge network)": lambda: [bins + "/ross-cli", "run", "--rm", "demo", "true"],
+    "ross-cli run --rm (bridge network)": lambda: [bins + "/ross-cli", "run", "--rm", "--network", "bridge", "demo", "true"],
     "ross-cli exec (chosen runtime)": lambda: [bins + "/ross-cli", "exec", "box", "true"],
     "ctr task exec (containerd 1.6, runc)": lambda: ctr + ["task", "exec", "--exec-id", fresh(), "box", "true"],
     "runc exec": lambda: ["runc", "--root", work + "/runc", "exec", "box-runc", "true"],
@@ -93,3 +93,4 @@ for runtime in runc crun; do $runtime --root "$WORK/$runtime" delete --force "bo
 ross rm -f box >/dev/null
 ctr task kill -s SIGKILL box
 ctr task delete box >/dev/null 2>&1 || true
+ross network prune -f >/dev/null
