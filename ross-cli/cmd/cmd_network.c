@@ -6,6 +6,7 @@
 
 #include "cmd.h"
 #include "confirm.h"
+#include "each.h"
 #include "network_words.h"
 #include "libross/base/clock.h"
 #include "libross/base/fd.h"
@@ -342,26 +343,19 @@ const struct command_row cmd_network_inspect = {
 /* ---- rm ---- */
 
 static int
-rm_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
+rm_one(struct session *s, const char *word, void *arg, struct err *err)
 {
     struct net_places p = container_net_places(s);
-    int failed = 0;
 
+    (void) arg;
+    return net_remove_network(&p, word, err);
+}
+
+static int
+rm_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
+{
     (void) options;
-    for (int i = 0; i < n_words; i++) {
-        struct err one = {0};
-        int r = net_remove_network(&p, words[i], &one);
-
-        if (r == 0) {
-            printf("%s\n", words[i]);
-            continue;
-        }
-        if (failed)
-            fprintf(stderr, "ross-cli: %s\n", err->msg);
-        failed = r;
-        *err = one;
-    }
-    return failed;
+    return each_word(s, n_words, words, true, rm_one, NULL, err);
 }
 
 const struct command_row cmd_network_rm = {

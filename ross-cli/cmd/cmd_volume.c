@@ -5,6 +5,7 @@
 
 #include "cmd.h"
 #include "confirm.h"
+#include "each.h"
 #include "libross/base/clock.h"
 #include "libross/json/json.h"
 #include "network_words.h"
@@ -174,25 +175,17 @@ const struct command_row cmd_volume_inspect = {
 /* ---- rm, prune ---- */
 
 static int
+rm_one(struct session *s, const char *word, void *arg, struct err *err)
+{
+    (void) arg;
+    return volume_remove(s->root, word, err);
+}
+
+static int
 rm_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
 {
-    int failed = 0;
-
     (void) options;
-    for (int i = 0; i < n_words; i++) {
-        struct err one = {0};
-        int r = volume_remove(s->root, words[i], &one);
-
-        if (r == 0) {
-            printf("%s\n", words[i]);
-            continue;
-        }
-        if (failed)
-            fprintf(stderr, "ross-cli: %s\n", err->msg);
-        failed = r;
-        *err = one;
-    }
-    return failed;
+    return each_word(s, n_words, words, true, rm_one, NULL, err);
 }
 
 const struct command_row cmd_volume_rm = {
