@@ -33,7 +33,7 @@ run_case() {
     case $status in
     0) passed=$((passed + 1)); echo "ok      $label (${took}s)" ;;
     77) skipped=$((skipped + 1)); echo "skipped $label: $(tail -1 "$log")" ;;
-    *) failed=$((failed + 1)); echo "FAILED  $label (exit $status, ${took}s)"; tail -40 "$log" | sed 's/^/        | /' ;;
+    *) failed=$((failed + 1)); echo "FAILED  $label (exit $status, ${took}s) $(grep '^FAIL: ' "$log" | tail -1)"; tail -60 "$log" | sed 's/^/        | /' ;;
     esac
 }
 

@@ -72,14 +72,16 @@ struct container {
     bool mounted, systemd, own_pidns;
     bool creating; /* not yet visible to others */
     bool pausing;
-    bool init_exited;                     /* nothing can be started any more */
-    bool exit_waits;                      /* the exit is to be told when the last exec has ended */
+    bool init_exited; /* nothing can be started any more */
+    bool exit_waits;  /* the exit is to be told when the last exec and cleanup have ended */
     char *checkpoint, *parent_checkpoint; /* restored from by start; NULL = none */
     char *cgroup;                         /* text of /proc/PID/cgroup; NULL = none */
     struct oom_watch *oom;
     struct process init;
     struct process *execs;
     unsigned n_execs, execs_live;
+    unsigned
+        cleanups_live; /* calls of the runtime that end what the first process left, or thaw it */
 };
 
 typedef void (*process_fn)(void *arg, int r, const struct err *err);

@@ -15,6 +15,8 @@
 #include "runc.h"
 #include "task_record.h"
 
+#define CLEANUP_TIMEOUT_MS (10 * 1000) /* an exit is told after it, whatever the runtime does */
+
 bool
 process_is_exec(const struct process *p)
 {
@@ -198,8 +200,16 @@ init_exit_finish(struct container *c)
                        init_recorded, c);
 }
 
+/* The exit of the container's own process waits for the execs and for the runtime's calls that end them. */
 static void
-ignore_result(void *arg, int r, const struct err *err, const char *out, size_t n)
+init_exit_turn(struct container *c)
+{
+    if (c->exit_waits && c->execs_live == 0 && c->cleanups_live == 0)
+        init_exit_finish(c);
+}
+
+static void
+cleanup_done(void *arg, int r, const struct err *err, const char *out, size_t n)
 {
     struct container *c = arg;
 
@@ -207,6 +217,8 @@ ignore_result(void *arg, int r, const struct err *err, const char *out, size_t n
     (void) n;
     if (r < 0)
         log_debug("cleaning up after an exit", KV_STR("container", c->id), KV_ERR(err));
+    c->cleanups_live--;
+    init_exit_turn(c);
     container_unref(c);
 }
 
@@ -218,10 +230,12 @@ cleanup_run(struct container *c, struct strv argv)
                              .reaper = c->shim->reaper,
                              .argv = argv,
                              .failed = "cleanup",
-                             .log_path = log};
+                             .log_path = log,
+                             .timeout_ms = CLEANUP_TIMEOUT_MS};
 
     container_ref(c);
-    runc_run(&call, ignore_result, c);
+    c->cleanups_live++;
+    runc_run(&call, cleanup_done, c);
 }
 
 void
@@ -246,10 +260,8 @@ init_exit(struct container *c)
     for (struct process *p = c->execs; p; p = p->next)
         if (p->child)
             (void) reaper_kill(p->child, SIGKILL);
-    if (c->execs_live)
-        c->exit_waits = true;
-    else
-        init_exit_finish(c);
+    c->exit_waits = true;
+    init_exit_turn(c);
 }
 
 void
@@ -257,8 +269,7 @@ container_exec_gone(struct container *c)
 {
     assert(c->execs_live > 0);
     c->execs_live--;
-    if (c->exit_waits && c->execs_live == 0)
-        init_exit_finish(c);
+    init_exit_turn(c);
 }
 
 static void

@@ -18,9 +18,13 @@ skip() {
 }
 
 fail() {
+    trap - ERR
     echo "FAIL: $*" >&2
     exit 1
 }
+# a command that fails on its own, without a word of fail()
+set -E
+trap 'echo "FAIL: ${BASH_SOURCE[0]##*/}:$LINENO: $BASH_COMMAND: $?" >&2' ERR
 
 need() {
     local tool
@@ -101,6 +105,7 @@ assert_clean() {
 cleanup() {
     local status=$? pid child m running
     set +e
+    trap - ERR
     # what a failed case left running would outlive its shim
     for pid in $(pgrep -f -- "containerd-shim-ross-v2.*$WORK"); do for child in $(pgrep -P "$pid"); do kill -KILL "$child" 2>/dev/null; done; done
     # shims first: they are found by the address in their bundles

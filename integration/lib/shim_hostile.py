@@ -227,6 +227,9 @@ def runtimes():
     expect("kill while the runtime hangs", other.call("Kill", field(1, "hang") + field(3, 9))[0], OK)
     expect("exit while the runtime hangs", other.call("Wait", field(1, "hang"))[0], OK)
     os.kill(pid, signal.SIGKILL)
+    # hangs while it ends what the first process left: the exit is told late, not never
+    client, address, pid = up("linger", {"FAKE_RUNTIME": "kill:hang"})
+    down(client, "linger", pid)
 
 
 def descriptors():
