@@ -5,12 +5,13 @@
 # such cases run only with CASES_KIND=tests, the others only without. CASES_KIND=sanitizers runs both, but those with a line
 # "# sanitizers: no, …", which says why.
 # A case exits 0 (passed), 77 (skipped, its last line says why) or anything else (failed, its output is shown).
+# With CASES_AGAIN=1 one that failed runs once more; if it passes then, it is counted as unsteady beside the passed ones.
 # Lines "# variants: A B" in a case run it once for each word as argument.
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
 export BIN=${BIN:?BIN must name the folder of the binaries} LAB=${LAB:-/tmp/lab}
 export ROSS_INTEGRATION=$PWD
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 unsteady=0
 logs=$(dirname "$BIN")/cases
 mkdir -p "$logs"
 
@@ -22,18 +23,33 @@ wanted() {
     return 1
 }
 
-run_case() {
-    local script=$1 label=$2 variant=${3:-} log started status took limit
+run_once() { # SCRIPT LABEL VARIANT: sets status, took, log
+    local script=$1 label=$2 variant=$3 started limit
     log=$logs/${label//[^A-Za-z0-9_.-]/_}.log
     limit=$(sed -n 's/^# limit: \([0-9]*\)s$/\1/p' "$script" | head -1)
     started=$(date +%s.%N)
     timeout -k 10 "${limit:-300}" bash "$script" ${variant:+"$variant"} >"$log" 2>&1 </dev/null
     status=$?
     took=$(printf '%.1f' "$(echo "$(date +%s.%N) $started" | awk '{print $1-$2}')")
+}
+
+run_case() {
+    local status took log again=${CASES_AGAIN:-}
+    run_once "$1" "$2" "${3:-}"
+    if [ "$status" != 0 ] && [ "$status" != 77 ]; then
+        echo "FAILED  $2 (exit $status, ${took}s) $(grep '^FAIL: ' "$log" | tail -1)"
+        tail -60 "$log" | sed 's/^/        | /'
+        [ -n "$again" ] || { failed=$((failed + 1)); return; }
+        run_once "$1" "$2" "${3:-}"
+        unsteady=$((unsteady + 1))
+    fi
     case $status in
-    0) passed=$((passed + 1)); echo "ok      $label (${took}s)" ;;
-    77) skipped=$((skipped + 1)); echo "skipped $label: $(tail -1 "$log")" ;;
-    *) failed=$((failed + 1)); echo "FAILED  $label (exit $status, ${took}s) $(grep '^FAIL: ' "$log" | tail -1)"; tail -60 "$log" | sed 's/^/        | /' ;;
+    0) passed=$((passed + 1)); echo "ok      $2 (${took}s)" ;;
+    77) skipped=$((skipped + 1)); echo "skipped $2: $(tail -1 "$log")" ;;
+    *)
+        failed=$((failed + 1)) unsteady=$((unsteady - 1))
+        echo "FAILED  $2 again (exit $status, ${took}s) $(grep '^FAIL: ' "$log" | tail -1)"
+        ;;
     esac
 }
 
@@ -64,5 +80,5 @@ for script in "${scripts[@]}"; do
         if [ "$v" = none ]; then run_case "$script" "$label"; else run_case "$script" "$label" "$v"; fi
     done
 done
-echo "cases: $passed passed, $failed failed, $skipped skipped"
+echo "cases: $passed passed, $failed failed, $skipped skipped, $unsteady unsteady"
 [ "$failed" = 0 ]
