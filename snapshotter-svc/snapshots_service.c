@@ -256,8 +256,8 @@ on_list(struct rpc_call *call, void *impl, const void *request, void *reply, str
 
 static const struct rpc_method methods[] = {
     {"Prepare", RPC_UNARY, on_prepare}, {"View", RPC_UNARY, on_view},
-    {"Mounts", RPC_UNARY, on_mounts},   {"Commit", RPC_UNARY, on_commit},
-    {"Remove", RPC_UNARY, on_remove},   {"Stat", RPC_UNARY, on_stat},
+    {"Mounts", RPC_QUICK, on_mounts},   {"Commit", RPC_UNARY, on_commit},
+    {"Remove", RPC_UNARY, on_remove},   {"Stat", RPC_QUICK, on_stat},
     {"Update", RPC_UNARY, on_update},   {"List", RPC_SERVER_STREAM, on_list},
     {"Usage", RPC_UNARY, on_usage},     {"Cleanup", RPC_UNARY, on_cleanup},
 };

@@ -14,7 +14,7 @@ def session(argv, steps):
     pid, fd = pty.fork()
     if pid == 0:
         os.execv(argv[0], argv)
-    seen, until = b"", time.time() + 20
+    seen, until = b"", time.time() + 120
     for text, wanted in steps:
         os.write(fd, text)
         while wanted not in seen:
@@ -116,7 +116,7 @@ expect "" names -a -f name=work -f status=running
 expect "$(ross inspect -f '{{.Id}}' tty)" ross ps -aq --no-trunc -f name=tty
 expect "last" ross ps -a --format '{{.Name}}' -f 'labels.team==red'
 [ "$(ross ps -as --format '{{.size}}' -f name=work)" -gt 0 ] || fail "ps -s"
-ross ps -as | grep -q SIZE || fail "ps -s has no column"
+ross ps -as | finds SIZE || fail "ps -s has no column"
 expect_fail 125 "status='gone'" ross ps -f status=gone
 expect_fail 125 "exited=" ross ps -f exited=x
 expect_fail 125 "no container has the name" ross ps -f before=nobody

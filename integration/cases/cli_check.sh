@@ -15,7 +15,7 @@ in_order() { ross check >"$WORK/found" 2>&1 || fail "not in order: $(cat "$WORK/
 mends() {
     finds "$1"
     ross check --repair >"$WORK/found" 2>&1 || fail "--repair ends with $?: $(cat "$WORK/found")"
-    grep -F -- "$1" "$WORK/found" | grep -q mended || fail "not mended: $(cat "$WORK/found")"
+    grep -F -- "$1" "$WORK/found" | finds mended || fail "not mended: $(cat "$WORK/found")"
     in_order
 }
 in_order

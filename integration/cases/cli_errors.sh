@@ -11,9 +11,9 @@ push_demo demo:1
 
 snapshots_now() { find "$ROSS_ROOT/snapshots" -mindepth 1 -maxdepth 1 -type d | wc -l; }
 before=$(snapshots_now)
+as_before() { [ "$(snapshots_now)" = "$before" ]; }
 nothing_left() {
-    wait_for 5 test "$(snapshots_now)" = "$before" || true
-    [ "$(snapshots_now)" = "$before" ] || fail "$1: snapshots are left: $(ls "$ROSS_ROOT/snapshots")"
+    wait_for 5 as_before || fail "$1: snapshots are left: $(ls "$ROSS_ROOT/snapshots")"
     [ "$(ross ps -a --format json)" = "[]" ] || fail "$1: a container is left"
     assert_clean
 }

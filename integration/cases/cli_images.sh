@@ -14,7 +14,7 @@ ross image pull "$REGISTRY/demo:latest" >"$WORK/out" 2>&1
 ! grep -q $'\033' "$WORK/out" || fail "escape sequences although output is no terminal"
 ross image pull "$REGISTRY/demo@$digest" >/dev/null
 ross images --format json | jq -e --arg n "$REGISTRY/demo:latest" --arg d "$digest" 'any(.[]; .name == $n and .digest == $d and .size > 100000)' >/dev/null || fail "images: $(ross images --format json)"
-ross images | grep -q "$REGISTRY/demo" || fail "images table"
+ross images | finds "$REGISTRY/demo" || fail "images table"
 ross image inspect "$REGISTRY/demo" | jq -e '.[0].Config.Env | index("PATH=/bin")' >/dev/null || fail "inspect: $(ross image inspect "$REGISTRY/demo")"
 expect hi ross run --rm "$REGISTRY/demo" echo hi
 

@@ -69,7 +69,7 @@ expect "busy look" jq -r '[.[].name] | sort | join(" ")' "$WORK/s.json"
 jq -e '.[] | select(.name == "busy") | (.cpuNs > 100000000) and (.cpu | rtrimstr("%") | tonumber > 10) and .pids == 1' "$WORK/s.json" >/dev/null || fail "stats of busy: $(cat "$WORK/s.json")"
 jq -e '.[] | select(.name == "look") | .memoryLimitBytes == 67108864 and .memoryBytes > 0 and .pids >= 1' "$WORK/s.json" >/dev/null || fail "stats of look: $(cat "$WORK/s.json")"
 expect look ross stats --no-stream --format '{{.name}}' look
-ross stats --no-stream | grep -q 'CPU %' || fail "stats as a table"
+ross stats --no-stream | finds 'CPU %' || fail "stats as a table"
 ross rm -f busy >/dev/null
 expect_fail 125 "no container has the name" ross stats --no-stream nobody
 

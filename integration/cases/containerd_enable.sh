@@ -30,8 +30,8 @@ round_trip() {
     (cd "$CD_DIR" && find . -name '*.toml' -exec sha256sum {} + | sort) >"$WORK/before"
     enable "$@" >"$WORK/out" || fail "enable $*"
     grep -q 'systemctl restart containerd' "$WORK/out" || fail "enable does not say what is next: $(cat "$WORK/out")"
-    effective | grep -A3 -F '[proxy_plugins.ross]' | grep -q "$ROSS_STATE/snapshotter.sock" || fail "containerd does not see the snapshotter: $(cat "$config")"
-    enable "$@" | grep -q 'nothing to change' || fail "a second enable changes something"
+    effective | grep -A3 -F '[proxy_plugins.ross]' | finds "$ROSS_STATE/snapshotter.sock" || fail "containerd does not see the snapshotter: $(cat "$config")"
+    enable "$@" | finds 'nothing to change' || fail "a second enable changes something"
     manage disable >"$WORK/out" || fail "disable"
     (cd "$CD_DIR" && find . -name '*.toml' -exec sha256sum {} + | sort) | diff "$WORK/before" - || fail "disable leaves something: $(cat "$config")"
 }
@@ -70,7 +70,7 @@ echo "- refusals change nothing"
 printf 'version = 2\n%s\n[proxy_plugins.ross]\n  type = "snapshot"\n  address = "/elsewhere"\n' "$places" >"$config"
 sum=$(sha256sum "$config")
 expect_fail 125 '[proxy_plugins.ross] already' enable
-manage disable | grep -q 'written by hand' || fail "disable does not tell a file written by hand"
+manage disable | finds 'written by hand' || fail "disable does not tell a file written by hand"
 [ "$(sha256sum "$config")" = "$sum" ] || fail "a refusal changed the file"
 printf 'version = 2\n%s\ndisabled_plugins = ["cri"]\n' "root = \"$CD_DIR/root\"" >"$config"
 expect_fail 125 "disables the plugin 'cri'" enable --cri
@@ -83,7 +83,7 @@ sum=$(sha256sum "$config")
 expect_fail 125 "no, thanks" manage enable --containerd "$WORK/stubborn"
 [ "$(sha256sum "$config")" = "$sum" ] || fail "the file that containerd refused stays"
 expect_fail 2 'unknown option' manage enable --no-such-option
-enable --dry-run | grep -qF '[proxy_plugins.ross]' || fail "--dry-run does not show"
+enable --dry-run | finds -F '[proxy_plugins.ross]' || fail "--dry-run does not show"
 [ "$(sha256sum "$config")" = "$sum" ] || fail "--dry-run changed the file"
 got=0; manage status --containerd "$CD_BIN/containerd" >"$WORK/out" || got=$?
 [ $got = 1 ] && grep -q 'not enabled' "$WORK/out" || fail "status before: $got $(cat "$WORK/out")"

@@ -97,8 +97,8 @@ expect hello ctr run --rm "$REGISTRY/demo:1" c2 /bin/busybox echo hello
 for step in 20000000 60000000; do
     pull "$REGISTRY/large:1" &
     puller=$!
-    arrived() { [ "$(cat "$ROSS_ROOT"/content/ingest/* 2>/dev/null | wc -c)" -ge "$step" ]; }
-    wait_for 20 arrived || true
+    arrived() { ! kill -0 "$puller" 2>/dev/null || [ "$(cat "$ROSS_ROOT"/content/ingest/* 2>/dev/null | wc -c)" -ge "$step" ]; }
+    wait_for 20 arrived || fail "nothing arrives"
     kill -KILL "$CONTENTD_PID"
     wait "$CONTENTD_PID" 2>/dev/null || true
     rm -f "$plugin"

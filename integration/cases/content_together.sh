@@ -88,7 +88,7 @@ expect again ctr -n second run --rm --snapshotter ross --runtime io.containerd.r
 ctr run -d --snapshotter ross --runtime io.containerd.ross.v2 "$REGISTRY/demo:1" "$id-writer" /bin/busybox sh -c 'echo written >/written; exec sleep 1000' >/dev/null
 wait_for 10 sh -c "$CD_BIN/ctr --address $CD_ADDRESS task exec --exec-id look $id-writer /bin/busybox test -s /written" || fail "the container does not write"
 ctr snapshots --snapshotter ross diff "$id-writer" >"$WORK/layer" || fail "snapshots diff"
-tar -xOzf "$WORK/layer" written 2>/dev/null | grep -qx written || tar -xOf "$WORK/layer" written | grep -qx written || fail "the layer lacks the file"
+tar -xOzf "$WORK/layer" written 2>/dev/null | finds -x written || tar -xOf "$WORK/layer" written | finds -x written || fail "the layer lacks the file"
 ctr task kill -s SIGKILL "$id-writer"
 wait_for 10 sh -c "$CD_BIN/ctr --address $CD_ADDRESS task ls | grep -q '$id-writer.*STOPPED'" || fail "kill"
 ctr task rm "$id-writer" >/dev/null 2>&1 || true
@@ -100,8 +100,8 @@ ctr images rm --sync gone:1 >/dev/null
 kept=$(blobs) kept_snapshots=$(snapshots)
 pull "$REGISTRY/large:1" &
 puller=$!
-arrived() { [ "$(cat "$ROSS_ROOT"/content/ingest/* 2>/dev/null | wc -c)" -ge 20000000 ]; }
-wait_for 20 arrived || true
+arrived() { ! kill -0 "$puller" 2>/dev/null || [ "$(cat "$ROSS_ROOT"/content/ingest/* 2>/dev/null | wc -c)" -ge 20000000 ]; }
+wait_for 20 arrived || fail "nothing arrives"
 kill -KILL "$CONTENTD_PID"
 wait "$CONTENTD_PID" 2>/dev/null || true
 rm -f "$plugin"

@@ -27,7 +27,7 @@ cp -r "$WORK/demo" "$ROOTFS/demo"
 for unit in console-getty.service getty@tty1.service systemd-modules-load.service; do ln -sf /dev/null "$ROOTFS/etc/systemd/system/$unit"; done
 
 inside() { nsenter -t "$INIT" --all --wdns=/ env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive "$@"; }
-answers() { inside systemctl is-system-running | grep -q -x -e running -e degraded; }
+answers() { case $(inside systemctl is-system-running) in running | degraded) ;; *) return 1 ;; esac; }
 boot() {
     "$HERE/lib/boot_systemd.sh" "$ROOTFS" >"$WORK/boot.log" 2>&1 &
     BOOT=$!
@@ -52,7 +52,9 @@ expect "active active" states
 expect notify inside systemctl show -p Type --value ross-contentd.service
 inside systemd-analyze security --no-pager --threshold=15 ross-contentd.service >"$WORK/security" || fail "ross-contentd is exposed: $(tail -1 "$WORK/security")"
 inside systemd-analyze security --no-pager --threshold=40 ross-snapshotter.service >"$WORK/security" || fail "ross-snapshotter is exposed: $(tail -1 "$WORK/security")"
-inside journalctl -q -b --no-pager -o cat -u ross-contentd.service | grep -q '^level=info msg="serving"' || fail "the journal has no line of ross-contentd: $(inside journalctl -b --no-pager -u ross-contentd.service)"
+# the journal takes what a service says in its own time
+journal_serving() { inside journalctl -q -b --no-pager -o cat -u ross-contentd.service | finds '^level=info msg="serving"'; }
+wait_for 10 journal_serving || fail "the journal has no line of ross-contentd: $(inside journalctl -b --no-pager -u ross-contentd.service)"
 expect "" inside journalctl -q -b --no-pager -o cat -p warning -u ross-contentd.service -u ross-snapshotter.service
 
 # ---- use, with all the hardening

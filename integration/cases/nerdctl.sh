@@ -83,7 +83,7 @@ expect inside n exec web echo inside
 [ "$(echo x | n exec -i web cat)" = x ] || fail "exec: stdin"
 on_terminal exec -it web tty >"$WORK/1"
 grep -q '/dev/pts/' "$WORK/1" || fail "exec -it: $(cat "$WORK/1")"
-n top web | grep -q httpd || fail "top"
+n top web | finds httpd || fail "top"
 n pause web >/dev/null && is web paused && n unpause web >/dev/null && is web running || fail "pause and unpause"
 n stats --no-stream web >"$WORK/1" && grep -q web "$WORK/1" || fail "stats: $(cat "$WORK/1")"
 

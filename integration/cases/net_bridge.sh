@@ -35,10 +35,10 @@ expect served ross run --rm demo wget -qO- "http://$ip/"
 port=$(ross port web 80 | sed 's/.*://')
 [ "$(ross port web | wc -l)" = 2 ] || fail "port: $(ross port web)"
 expect_fail 125 "publishes no port" ross port web 99
-expect served curl -fsm 3 "http://127.0.0.1:$port/"
+expect served curl -fsm 20 "http://127.0.0.1:$port/"
 host=$(ip -o -4 addr show scope global | grep -v ross | awk '{split($4, a, "/"); print a[1]; exit}')
 if [ -n "$host" ]; then
-    expect served curl -fsm 3 "http://$host:$port/"
+    expect served curl -fsm 20 "http://$host:$port/"
     expect served ross run --rm demo wget -qO- "http://$host:$port/"
     expect served ross exec web wget -qO- "http://$host:$port/"
 fi
@@ -49,7 +49,7 @@ wait_for 10 test -s "$WORK/taken"
 expect_fail 125 "in use on this machine" ross run --rm -p "$(cat "$WORK/taken"):80" demo true
 # a service of the host on 127.0.0.1 stays closed to containers, though ports on 127.0.0.1 lead in
 [ "$(cat /proc/sys/net/ipv4/conf/"$(cat "$WORK/bridges")"/route_localnet)" = 1 ] || fail "route_localnet is not set"
-rules | grep -q 'ROSS-IN.*127.0.0.0/8.*DROP' || fail "nothing guards the host's loopback"
+rules | finds 'ROSS-IN.*127.0.0.0/8.*DROP' || fail "nothing guards the host's loopback"
 
 # stop, start: address and ports are given back and come again
 ross stop -t 0 web >/dev/null
@@ -90,9 +90,9 @@ ross run -d --name alpha --network red --ip 10.213.7.77 --network-alias first de
 ross run -d --name beta --network blue demo sleep 1000 >/dev/null
 expect 10.213.7.77 address_of red alpha
 expect 1400 ross exec alpha cat /sys/class/net/eth0/mtu
-ross exec alpha ip route | grep -q 'default via 10.213.7.9' || fail "the gateway is not the one asked for"
-ross run --rm --network red demo ping -c 1 -W 3 alpha >/dev/null || fail "names of neighbours"
-ross run --rm --network red demo ping -c 1 -W 3 first >/dev/null || fail "aliases of neighbours"
+ross exec alpha ip route | finds 'default via 10.213.7.9' || fail "the gateway is not the one asked for"
+ross run --rm --network red demo ping -c 1 -W 20 alpha >/dev/null || fail "names of neighbours"
+ross run --rm --network red demo ping -c 1 -W 20 first >/dev/null || fail "aliases of neighbours"
 got=0; ross exec beta ping -c 1 -W 1 10.213.7.77 >/dev/null || got=$?
 [ $got = 1 ] || fail "networks are not apart"
 expect_fail 125 "no network 'green'" ross run --rm --network green demo true
@@ -106,8 +106,8 @@ expect_fail 125 "in use by container 'alpha'" ross network rm red
 
 # connect, disconnect while it runs; names appear in files that are mounted already
 ross network connect --alias second blue alpha
-ross exec beta ping -c 1 -W 3 second >/dev/null || fail "connect: no way to the alias"
-ross exec alpha ip -o -4 addr show eth1 | grep -q inet || fail "connect: no eth1"
+ross exec beta ping -c 1 -W 20 second >/dev/null || fail "connect: no way to the alias"
+ross exec alpha ip -o -4 addr show eth1 | finds inet || fail "connect: no eth1"
 expect_fail 125 "already" ross network connect blue alpha
 ross network disconnect blue alpha
 ross exec alpha ip addr show eth1 2>/dev/null && fail "disconnect leaves eth1"
@@ -115,14 +115,14 @@ ross exec beta grep second /etc/hosts && fail "disconnect leaves the name"
 ross stop -t 0 alpha >/dev/null
 ross network connect blue alpha
 ross start alpha >/dev/null
-ross exec alpha ip -o -4 addr show eth1 | grep -q inet || fail "connect of a stopped one is not remembered"
-ross run --rm --network red --network blue demo ip -o -4 addr | grep -q eth1 || fail "two --network"
+ross exec alpha ip -o -4 addr show eth1 | finds inet || fail "connect of a stopped one is not remembered"
+ross run --rm --network red --network blue demo ip -o -4 addr | finds eth1 || fail "two --network"
 
 # IPv6, internal
 ross network create --ipv6 --internal inner >/dev/null
 bridges >"$WORK/bridges"
 ross run -d --name six --network inner demo sleep 1000 >/dev/null
-ross run --rm --network inner demo ping -6 -c 1 -W 3 six >/dev/null || fail "no way by IPv6"
+ross run --rm --network inner demo ping -6 -c 1 -W 20 six >/dev/null || fail "no way by IPv6"
 ross run --rm --network inner demo ip route | grep default && fail "an internal network has a way out"
 
 # files inside

@@ -21,7 +21,7 @@ for point in "network begun" "network added" "network recorded" "network publish
     expect ok ross run --rm -p "$port:80" demo echo ok
     [ "$(ls "$ROSS_STATE/netns" | wc -l)" = 0 ] || fail "$point: a namespace is left"
     [ "$(addresses)" = 0 ] || fail "$point: an address is left"
-    iptables-save 2>/dev/null | grep -q -- "--dport $port " && fail "$point: a rule is left"
+    iptables-save 2>/dev/null | finds -- "--dport $port " && fail "$point: a rule is left"
     expect "0 left over" ross network check
     ross rm -f $(ross ps -aq) >/dev/null 2>&1 || true
 done
@@ -57,7 +57,7 @@ iptables -w -D FORWARD -j "$chain"
 iptables -w -F "$chain"
 ross network reload
 iptables -w -C FORWARD -j "$chain" || fail "reload does not bring the jump back"
-iptables-save 2>/dev/null | grep -q -- "-A $chain -i $interface -j ACCEPT" || fail "reload does not bring the rules back"
+iptables-save 2>/dev/null | finds -- "-A $chain -i $interface -j ACCEPT" || fail "reload does not bring the rules back"
 ross network prune -f >/dev/null
-iptables-save 2>/dev/null | grep -q "$chain" && fail "prune leaves a chain"
+iptables-save 2>/dev/null | finds "$chain" && fail "prune leaves a chain"
 assert_clean

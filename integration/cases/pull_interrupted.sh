@@ -44,7 +44,7 @@ kill -KILL $client
 wait $client || true
 touch "$DIR/go"
 expect "$digest" ross image pull -q --plain-http "$REF"
-tail -1 "$DIR/requests" | grep -q "blobs/$layer.*Range: bytes=[1-9]" || fail "not resumed: $(cat "$DIR/requests")"
+tail -1 "$DIR/requests" | finds "blobs/$layer.*Range: bytes=[1-9]" || fail "not resumed: $(cat "$DIR/requests")"
 [ "$(requests)" = 2 ] || fail "requests: $(cat "$DIR/requests")"
 one_snapshot() { [ "$(find "$ROSS_ROOT/snapshots" -mindepth 1 -maxdepth 1 -type d | wc -l)" = 1 ]; }
 wait_for 5 one_snapshot || fail "the killed pull's snapshot is left: $(ls "$ROSS_ROOT/snapshots")"
@@ -65,13 +65,13 @@ no_snapshot() { [ -z "$(find "$ROSS_ROOT/snapshots" -mindepth 1 -maxdepth 1 -typ
 wait_for 5 no_snapshot || fail "a snapshot is left: $(ls "$ROSS_ROOT/snapshots")"
 touch "$DIR/go"
 expect "$digest" ross image pull -q --plain-http "$REF"
-tail -1 "$DIR/requests" | grep -q "blobs/$layer.*Range: bytes=[1-9]" || fail "not resumed: $(cat "$DIR/requests")"
+tail -1 "$DIR/requests" | finds "blobs/$layer.*Range: bytes=[1-9]" || fail "not resumed: $(cat "$DIR/requests")"
 
 # two at once: the layer is asked for once, and unpacked once
 fake share
 for i in 1 2; do "$BIN/ross-cli" image pull -q --plain-http "$REF" >"$WORK/out$i" 2>"$WORK/err$i" & clients[i]=$!; done
 wait_for 10 test -e "$DIR/held" || fail "the download does not start"
-wait_for 10 test "$(grep -c '^HEAD' "$DIR/requests")" = 2 || true
+wait_for 10 bash -c "[ \$(grep -c '^HEAD' '$DIR/requests') = 2 ]" || fail "the second pull does not start"
 touch "$DIR/go"
 for i in 1 2; do wait "${clients[i]}" || fail "pull $i: $(cat "$WORK/err$i")"; expect "$digest" cat "$WORK/out$i"; done
 [ "$(requests)" = 1 ] || fail "the layer was fetched more than once: $(cat "$DIR/requests")"

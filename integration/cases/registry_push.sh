@@ -14,9 +14,9 @@ ross image push demo "$REGISTRY/one/demo:v1" >"$WORK/out" 2>"$WORK/err" || fail 
 grep -qF "$REGISTRY/one/demo:v1 $digest (2 blobs sent, 0 mounted, 0 there before)" "$WORK/out" || fail "push says: $(cat "$WORK/out")"
 expect "$digest" skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$REGISTRY/one/demo:v1"
 skopeo copy -q --src-tls-verify=false "docker://$REGISTRY/one/demo:v1" "oci:$WORK/back:x" || fail "skopeo cannot read what we pushed"
-ross image push demo "$REGISTRY/one/demo:v2" | grep -qF "(0 blobs sent, 0 mounted, 2 there before)" || fail "blobs were sent again"
+ross image push demo "$REGISTRY/one/demo:v2" | finds -F "(0 blobs sent, 0 mounted, 2 there before)" || fail "blobs were sent again"
 ross image pull -q "$REGISTRY/one/demo:v1" >/dev/null
-ross image push "$REGISTRY/one/demo:v1" "$REGISTRY/two/demo:v1" | grep -qF "(0 blobs sent, 2 mounted, 0 there before)" || fail "blobs were not mounted"
+ross image push "$REGISTRY/one/demo:v1" "$REGISTRY/two/demo:v1" | finds -F "(0 blobs sent, 2 mounted, 0 there before)" || fail "blobs were not mounted"
 expect "$digest" ross image push -q --chunk-size 100k demo "$REGISTRY/three/chunked:1"
 skopeo copy -q --src-tls-verify=false "docker://$REGISTRY/three/chunked:1" "oci:$WORK/back:y" || fail "skopeo cannot read what we pushed in chunks"
 expect_fail 125 "nothing" ross image push -q nothing "$REGISTRY/x:1"
@@ -39,7 +39,7 @@ curl -fsS -X PUT -H 'Content-Type: application/vnd.oci.image.index.v1+json' --da
 expect "application/x-sig
 application/x-sbom" ross image referrers --format '{{.artifactType}}' "$REGISTRY/one/demo:v1"
 expect 2 ross image referrers --artifact-type application/x-sbom --format '{{.size}}' "$REGISTRY/one/demo@$digest"
-ross image referrers "$REGISTRY/one/demo:v1" | grep -q 'application/x-sig' || fail "referrers: $(ross image referrers "$REGISTRY/one/demo:v1")"
+ross image referrers "$REGISTRY/one/demo:v1" | finds 'application/x-sig' || fail "referrers: $(ross image referrers "$REGISTRY/one/demo:v1")"
 expect_fail 125 "404" ross image referrers "$REGISTRY/one/demo:none"
 
 # --- several platforms: of an index that is here in part, our manifest; of a whole one, all of it

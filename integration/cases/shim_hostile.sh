@@ -10,5 +10,5 @@ need python3
 tests=$(dirname "$BIN")/test
 [ -x "$tests/fake_runtime" ] || skip "the build has no tests"
 # a sanitizer's own memory is not the shim's
-ldd "$BIN/containerd-shim-ross-v2" 2>/dev/null | grep -q libasan && export SANITIZED=1
+ldd "$BIN/containerd-shim-ross-v2" 2>/dev/null | finds libasan && export SANITIZED=1
 PYTHONPATH=$HERE/lib python3 "$HERE/lib/shim_hostile.py" "$BIN/containerd-shim-ross-v2" "$tests/fake_runtime" "$WORK"

@@ -76,12 +76,13 @@ grep -Eq 'pids.current +[1-9]' "$WORK/metrics" || fail "metrics without pids: $(
 echo "- containerd restarts; an exit meanwhile is told"
 run gone -d -- sh -c 'sleep 2; exit 5'
 run stays -d -- sleep 1000
+init=$(c task ls | awk '$1 == "gone" { print $2 }')
 kill -9 "$CD_PID"; wait "$CD_PID" 2>/dev/null || true
-sleep 3
+wait_for 10 sh -c "! kill -0 $init" || fail "it does not end"
 launch_containerd
-status_is box RUNNING && status_is stays RUNNING || fail "tasks are lost: $(c task ls)"
+wait_for 10 status_is box RUNNING && wait_for 10 status_is stays RUNNING || fail "tasks are lost: $(c task ls)"
 [ "$(c task exec --exec-id after box echo again)" = again ] || fail "exec after a restart"
-status_is gone STOPPED || fail "the task that ended meanwhile is lost: $(c task ls)"
+wait_for 10 status_is gone STOPPED || fail "the task that ended meanwhile is lost: $(c task ls)"
 got=0; c task delete gone >"$WORK/1" 2>&1 || got=$?
 [ $got = 5 ] || grep -q 'code 5' "$WORK/1" || fail "its exit code is lost: $got $(cat "$WORK/1")"
 

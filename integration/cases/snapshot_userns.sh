@@ -12,14 +12,15 @@ set -euo pipefail
 "$BIN/ross-snapshotter" >"$WORK/log" 2>&1 &
 pid=$!
 trap 'kill $pid; wait $pid || true' EXIT
-for i in $(seq 100); do [ -S "$ROSS_STATE/snapshotter.sock" ] && break; sleep 0.1; done
+for i in $(seq 600); do [ -S "$ROSS_STATE/snapshotter.sock" ] && break; sleep 0.1; done
 snap() { ctr --address "$ROSS_STATE/snapshotter.sock" snapshots --snapshotter ross "$@"; }
 mounted() { snap mounts "$WORK/mnt" "$1" >"$WORK/cmd"; sh -e "$WORK/cmd"; }
 snap prepare a ""
 mounted a; mkdir -p "$WORK/mnt/dir/sub"; touch "$WORK/mnt/dir/file" "$WORK/mnt/file"; umount "$WORK/mnt"
 snap commit l1 a
 snap prepare b l1
-snap mounts "$WORK/mnt" b | grep -q userxattr || { echo "no userxattr: $(snap mounts "$WORK/mnt" b)"; exit 1; }
+snap mounts "$WORK/mnt" b >"$WORK/cmd"
+grep -q userxattr "$WORK/cmd" || { echo "no userxattr: $(cat "$WORK/cmd")"; exit 1; }
 mounted b; rm -r "$WORK/mnt/dir" "$WORK/mnt/file"; mkdir "$WORK/mnt/dir"; touch "$WORK/mnt/dir/new"; umount "$WORK/mnt"
 snap commit l2 b
 snap view v l2

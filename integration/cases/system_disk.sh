@@ -44,8 +44,8 @@ image() { jq ".[0].images[] | select(.repository == \"$1\") | $2" <<<"$df"; }
 [ "$(image x/alone '.size == .unique')" = true ] || fail "alone shares nothing: $df"
 rest=$(jq '.[0].summary[] | select(.type == "Databases, directories") | .size' <<<"$df")
 [ "$rest" -ge 0 ] && [ "$rest" -lt 12000000 ] || fail "what is neither image nor container takes $rest bytes: $df"
-ross system df | grep -q '^Total' || fail "df: $(ross system df)"
-ross system df -v | grep -q '^x/alone' || fail "df -v: $(ross system df -v)"
+ross system df | finds '^Total' || fail "df: $(ross system df)"
+ross system df -v | finds '^x/alone' || fail "df -v: $(ross system df -v)"
 
 # --- a container that has ended and one that runs
 ross run -d --name runs demo sleep 1000 >/dev/null

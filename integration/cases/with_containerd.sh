@@ -31,9 +31,9 @@ run=(run --rm --snapshotter ross --runtime io.containerd.ross.v2)
 got=0; ctr "${run[@]}" "$REGISTRY/demo:1" two sh -c 'exit 7' || got=$?
 [ $got = 7 ] || fail "exit code $got instead of 7"
 [ "$(echo in | ctr "${run[@]}" "$REGISTRY/demo:1" three cat)" = in ] || fail "stdin"
-ctr snapshots --snapshotter ross ls | grep -q Committed || fail "no committed snapshot"
+ctr snapshots --snapshotter ross ls | finds Committed || fail "no committed snapshot"
 ctr run -d --snapshotter ross --runtime io.containerd.ross.v2 "$REGISTRY/demo:1" four sleep 1000
-ctr task ls | grep -q 'four.*RUNNING' || fail "detached task does not run"
+ctr task ls | finds 'four.*RUNNING' || fail "detached task does not run"
 [ "$(ctr task exec --exec-id e1 four echo inside)" = inside ] || fail "exec"
 ctr task kill -s SIGKILL four
 wait_for 10 sh -c "$CD_BIN/ctr --address $CD_ADDRESS task ls | grep -q 'four.*STOPPED'" || fail "kill"

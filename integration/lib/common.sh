@@ -52,9 +52,14 @@ expect() {
     [ "$got" = "$want" ] || fail "'$*' printed '$got', not '$want'"
 }
 
-# wait_for SECONDS COMMAND…: until it succeeds.
+# … | finds [FLAG…] PATTERN: grep -q that reads to the end: a writer that finds nobody reading would die of SIGPIPE, and the pipeline with it.
+finds() { [ "$(grep -c "$@")" -gt 0 ]; }
+# … | first: its first line, likewise.
+first() { awk 'NR == 1'; }
+
+# wait_for SECONDS COMMAND…: until it succeeds. The seconds are those of an idle machine; a busy one has six times as many.
 wait_for() {
-    local until=$(($(date +%s) + $1))
+    local until=$(($(date +%s) + 6 * $1))
     shift
     while ! "$@" >/dev/null 2>&1; do
         [ "$(date +%s)" -lt "$until" ] || return 1

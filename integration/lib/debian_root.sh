@@ -85,7 +85,7 @@ enter_begin() {
         mount -t tmpfs -o mode=755 tmpfs "$root/run"
         mount -t tmpfs tmpfs "$root/tmp"
         echo ready >"$2"
-        exec sleep 1000' sh "$ROOTFS" "$WORK/ready" &
+        exec sleep 3000' sh "$ROOTFS" "$WORK/ready" &
     HOLDER=$!
     PIDS+=("$HOLDER")
     timeout 20 cat "$WORK/ready" >/dev/null || fail "the mount namespace did not come up"

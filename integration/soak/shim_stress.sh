@@ -39,7 +39,7 @@ one_container() {
         answers
     done
     rm -f "$WORK/delete.$id" "$WORK/cut.$id"
-    until c container rm "$id" >/dev/null 2>&1 || ! c container ls -q | grep -qx "$id"; do answers; done
+    until c container rm "$id" >/dev/null 2>&1 || ! c container ls -q | finds -x "$id"; do answers; done
 }
 one_exec() {
     local id=$1 want=$2 got=0

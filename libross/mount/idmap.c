@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* User namespaces that exist only to say how ids are mapped on a mount. */
+/* User namespaces made from outside: they say how ids are mapped on a mount, or own a network namespace. */
 #include "idmap.h"
 
 #include <errno.h>
@@ -69,27 +69,44 @@ map_write(pid_t pid, const char *file, const char *map, struct err *err)
 }
 
 static int
-namespace_open(pid_t pid, const char *uidmap, const char *gidmap, int *ret_fd, struct err *err)
+namespace_open(pid_t pid, const char *name, int *ret_fd, struct err *err)
 {
     char path[PROC_PATH_MAX];
-    int fd, r;
+    int fd;
 
-    r = map_write(pid, "uid_map", uidmap, err);
-    if (r == 0)
-        r = map_write(pid, "gid_map", gidmap, err);
-    if (r < 0)
-        return r;
-    (void) snprintf(path, sizeof path, "/proc/%d/ns/user", (int) pid);
+    (void) snprintf(path, sizeof path, "/proc/%d/ns/%s", (int) pid, name);
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return err_sys(err, errno, "open a user namespace");
+        return err_sys(err, errno, "open a namespace of the kind '%s'", name);
     *ret_fd = fd;
     return 0;
 }
 
-int
-idmap_userns_open(const char *uidmap, const char *gidmap, int *ret_fd, struct err *err)
+static int
+map_and_open(pid_t pid, const char *uidmap, const char *gidmap, int *ret_user_fd, int *ret_net_fd,
+             struct err *err)
 {
+    auto_close int user_fd = -1;
+    int r;
+
+    r = map_write(pid, "uid_map", uidmap, err);
+    if (r == 0)
+        r = map_write(pid, "gid_map", gidmap, err);
+    if (r == 0)
+        r = namespace_open(pid, "user", &user_fd, err);
+    if (r == 0 && ret_net_fd)
+        r = namespace_open(pid, "net", ret_net_fd, err);
+    if (r == 0)
+        *ret_user_fd = TAKE_FD(user_fd);
+    return r;
+}
+
+/* With a network namespace that belongs to it when ret_net_fd is not NULL. */
+static int
+userns_make(const char *uidmap, const char *gidmap, int *ret_user_fd, int *ret_net_fd,
+            struct err *err)
+{
+    int flags = CLONE_VM | CLONE_NEWUSER | (ret_net_fd ? CLONE_NEWNET : 0);
     __attribute__((aligned(16))) unsigned char stack[STACK_SIZE];
     sigset_t all, old;
     int saved, r;
@@ -98,18 +115,30 @@ idmap_userns_open(const char *uidmap, const char *gidmap, int *ret_fd, struct er
     /* no signal of its own at the end, and none of our handlers on its small stack */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    pid = clone(idle_main, stack + sizeof stack, CLONE_VM | CLONE_NEWUSER,
-                (void *) (intptr_t) getpid());
+    pid = clone(idle_main, stack + sizeof stack, flags, (void *) (intptr_t) getpid());
     saved = errno;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (pid < 0)
         return err_sys(err, saved, "make a user namespace");
-    r = namespace_open(pid, uidmap, gidmap, ret_fd, err);
+    r = map_and_open(pid, uidmap, gidmap, ret_user_fd, ret_net_fd, err);
     (void) kill(pid, SIGKILL);
     /* our stack is its stack: it must be gone before we return */
     while (waitpid(pid, NULL, __WCLONE) < 0 && errno == EINTR)
         ;
     return r;
+}
+
+int
+idmap_userns_open(const char *uidmap, const char *gidmap, int *ret_fd, struct err *err)
+{
+    return userns_make(uidmap, gidmap, ret_fd, NULL, err);
+}
+
+int
+idmap_netns_open(const char *uidmap, const char *gidmap, int *ret_user_fd, int *ret_net_fd,
+                 struct err *err)
+{
+    return userns_make(uidmap, gidmap, ret_user_fd, ret_net_fd, err);
 }
 
 int

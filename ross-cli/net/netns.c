@@ -16,9 +16,12 @@
 
 #include "libross/base/fd.h"
 #include "libross/base/mem.h"
+#include "libross/base/path.h"
+#include "libross/mount/idmap.h"
 
 struct making {
     const char *path;
+    int net_fd; /* one that is there already, -1 = a new one */
     bool no_dad;
     struct err *err;
     int r;
@@ -50,7 +53,7 @@ make_in_thread(void *arg)
 {
     struct making *m = arg;
 
-    if (unshare(CLONE_NEWNET) < 0) {
+    if ((m->net_fd < 0 ? unshare(CLONE_NEWNET) : setns(m->net_fd, CLONE_NEWNET)) < 0) {
         m->r = err_sys(m->err, errno, "make a network namespace");
         return NULL;
     }
@@ -70,10 +73,10 @@ make_file(const char *path, struct err *err)
     return fd < 0 ? err_sys(err, errno, "make '%s'", path) : 0;
 }
 
-int
-netns_make(const char *path, bool no_dad, struct err *err)
+static int
+make(const char *path, int net_fd, bool no_dad, struct err *err)
 {
-    struct making m = {.path = path, .no_dad = no_dad, .err = err};
+    struct making m = {.path = path, .net_fd = net_fd, .no_dad = no_dad, .err = err};
     pthread_t thread;
     int r;
 
@@ -88,6 +91,34 @@ netns_make(const char *path, bool no_dad, struct err *err)
     if (m.r < 0)
         (void) unlink(path);
     return m.r;
+}
+
+int
+netns_make(const char *path, bool no_dad, struct err *err)
+{
+    return make(path, -1, no_dad, err);
+}
+
+int
+netns_make_owned(const char *path, bool no_dad, const char *owner_path, const char *idmap_uid,
+                 const char *idmap_gid, struct err *err)
+{
+    auto_close int user_fd = -1, net_fd = -1;
+    char from[PATH_FD_MAX];
+    int r;
+
+    r = idmap_netns_open(idmap_uid, idmap_gid, &user_fd, &net_fd, err);
+    if (r == 0)
+        r = make_file(owner_path, err);
+    if (r < 0)
+        return r;
+    if (mount(path_of_fd(user_fd, from), owner_path, NULL, MS_BIND, NULL) < 0)
+        r = err_sys(err, errno, "mount a user namespace on '%s'", owner_path);
+    if (r == 0)
+        r = make(path, net_fd, no_dad, err);
+    if (r < 0)
+        (void) netns_remove(owner_path, NULL);
+    return r;
 }
 
 int
