@@ -59,7 +59,7 @@ cp "$config" "$WORK/main.toml"
 round_trip --cri
 enable --cri >/dev/null
 [ -s "$CD_DIR/conf.d/ross.toml" ] && cmp -s "$config" "$WORK/main.toml" || fail "not in a file of its own"
-effective | grep -F "io.containerd.ross.v2" >/dev/null || fail "the handler is not seen"
+effective | finds -F "io.containerd.ross.v2" || fail "the handler is not seen"
 enable --content --cri >/dev/null || fail "from the folder into the file"
 [ ! -e "$CD_DIR/conf.d/ross.toml" ] || fail "the file of its own stays"
 manage disable >/dev/null

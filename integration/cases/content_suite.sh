@@ -10,7 +10,7 @@ GO=/usr/lib/go/bin/go
     skip "golang-github-containerd-containerd-dev is not installed (1.6 carries the suite)"
 
 (cd "$HERE/conformance/content" &&
-    GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS='' GOCACHE=${GOCACHE:-$WORK/gocache} "$GO" test -c -o "$WORK/suite" .) ||
+    GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS='' GOCACHE=$LAB/gocache "$GO" test -c -o "$WORK/suite" .) ||
     fail "the suite does not build"
 cd "$WORK"
 ROSS_CONTENTD=$BIN/ross-contentd TMPDIR=$WORK ./suite -test.v -test.run 'Plain|Named|Shared' >"$WORK/suite.log" 2>&1 || {

@@ -82,7 +82,7 @@ ctr images export "${local_flag[@]}" "$WORK/out.tar" "$REGISTRY/demo:1"
 ctr -n second images import --snapshotter ross "${local_flag[@]}" "$WORK/out.tar" >"$WORK/import" 2>&1 || fail "import: $(cat "$WORK/import")"
 expect "$(ctr images ls "name==$REGISTRY/demo:1" | awk 'NR == 2 {print $3}')" \
     sh -c "$CD_BIN/ctr --address $CD_ADDRESS -n second images ls | awk 'NR == 2 {print \$3}'"
-expect again ctr -n second run --rm --snapshotter ross --runtime io.containerd.ross.v2 "$(ctr -n second images ls -q | head -1)" "$id-4" /bin/busybox echo again
+expect again ctr -n second run --rm --snapshotter ross --runtime io.containerd.ross.v2 "$(ctr -n second images ls -q | first)" "$id-4" /bin/busybox echo again
 
 # --- a container's changes become a layer in our store, and can be read back ---
 ctr run -d --snapshotter ross --runtime io.containerd.ross.v2 "$REGISTRY/demo:1" "$id-writer" /bin/busybox sh -c 'echo written >/written; exec sleep 1000' >/dev/null

@@ -42,7 +42,7 @@ if command -v systemd-analyze >/dev/null; then
 fi
 
 # ---- install
-enter apt-get update -qq
+enter_fetch "/debs/*.deb" runc
 enter sh -c 'apt-get install -y -qq --no-install-recommends /debs/*.deb runc' >"$WORK/install.log" 2>&1 || { tail -20 "$WORK/install.log" >&2; fail "install"; }
 enter dpkg --audit | grep . && fail "dpkg --audit complains"
 [ "$(enter stat -c '%a %U' /run/ross 2>/dev/null)" = "" ] || [ "$(enter stat -c '%a %U' /run/ross)" = "711 root" ] || fail "/run/ross"

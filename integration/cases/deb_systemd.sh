@@ -11,13 +11,12 @@ build_packages
 debian_root
 demo_layout
 enter_begin
-enter apt-get update -qq
 mkdir "$ROOTFS/debs" "$ROOTFS/next"
 cp "$DEBS"/*.deb "$ROOTFS/debs/"
 rm -f "$ROOTFS"/debs/*dbgsym*
 # what needs a network happens before the boot: the packages' dependencies wait in apt's cache
-enter sh -c 'apt-get install -y -qq --no-install-recommends systemd systemd-sysv runc &&
-    apt-get install -y -qq --no-install-recommends --download-only /debs/*.deb' >"$WORK/systemd.log" 2>&1 ||
+enter_fetch systemd systemd-sysv runc "/debs/*.deb"
+enter sh -c 'apt-get install -y -qq --no-install-recommends systemd systemd-sysv runc' >"$WORK/systemd.log" 2>&1 ||
     { tail -5 "$WORK/systemd.log" >&2; fail "install systemd"; }
 kill "$HOLDER"
 rm "$ROOTFS/usr/sbin/policy-rc.d"

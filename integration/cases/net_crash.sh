@@ -52,7 +52,7 @@ expect "0 left over" ross network check
 
 # rules that somebody flushed
 interface=$(ross network ls --format '{{.interface}}')
-chain=$(iptables-save 2>/dev/null | grep -o "ROSS-FWD-[0-9a-f]* -i $interface -j" | head -1 | cut -d' ' -f1)
+chain=$(iptables-save 2>/dev/null | grep -o "ROSS-FWD-[0-9a-f]* -i $interface -j" | first | cut -d' ' -f1)
 iptables -w -D FORWARD -j "$chain"
 iptables -w -F "$chain"
 ross network reload

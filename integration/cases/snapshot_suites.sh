@@ -3,7 +3,7 @@
 # needs: tests
 # Suites over a socket: containerd's own snapshot tests (its Go sources, through its proxy client) against ross-snapshotter;
 # and the conformance suite of this tree against ross-snapshotter and against containerd's overlayfs, which must agree.
-# limit: 400s
+# limit: 900s
 . "$(dirname "$0")/../lib/common.sh"
 . "$(dirname "$0")/../lib/containerd.sh"
 tests=$(dirname "$BIN")/test
@@ -15,7 +15,7 @@ export TMPDIR=$WORK/tmp
 [ -x "$go" ] || skip "golang-go is not installed"
 [ -d "$gopath/src/github.com/containerd/containerd/snapshots/testsuite" ] || skip "golang-github-containerd-containerd-dev is not installed"
 
-(cd "$HERE/conformance/snapshots" && GO111MODULE=off GOPATH=$gopath GOCACHE=$WORK/gocache "$go" test -c -o "$WORK/suite" .) || fail "the Go program does not build"
+(cd "$HERE/conformance/snapshots" && GO111MODULE=off GOPATH=$gopath GOCACHE=$LAB/gocache "$go" test -c -o "$WORK/suite" .) || fail "the Go program does not build"
 ROSS_SNAPSHOTTER=$BIN/ross-snapshotter "$WORK/suite" -test.v >"$WORK/suite.log" 2>&1 || { grep -v unmount "$WORK/suite.log" | tail -40; fail "containerd's suite"; }
 passed=$(grep -c '^    --- PASS' "$WORK/suite.log") skipped=$(grep -c '^    --- SKIP' "$WORK/suite.log" || true)
 echo "containerd's suite: $passed passed, $skipped skipped"

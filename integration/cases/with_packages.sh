@@ -28,12 +28,12 @@ trap 'status=$?; set +e; stop_inside -KILL; (exit $status); cleanup' EXIT
 enter_begin
 
 echo "- install"
-enter apt-get update -qq
+enter_fetch "/debs/*.deb" containerd runc containernetworking-plugins iptables util-linux
 enter sh -c 'apt-get install -y -qq --no-install-recommends /debs/*.deb containerd runc containernetworking-plugins iptables util-linux' >"$WORK/install.log" 2>&1 ||
     { tail -20 "$WORK/install.log" >&2; fail "install"; }
 
 # from here on in a network of its own: bridges and firewall rules end with it
-unshare --net sleep 1000 &
+unshare --net sleep 3000 &
 NET=$!
 PIDS+=("$NET")
 wait_for 5 sh -c "[ \"\$(readlink /proc/$NET/ns/net)\" != \"\$(readlink /proc/self/ns/net)\" ]" || fail "no network namespace"
@@ -75,7 +75,7 @@ serve ross-snapshotter
 wait_for 10 test -S "/proc/$HOLDER/root$ROOTFS/run/ross/snapshotter.sock" || fail "ross-snapshotter: $(tail -3 "$WORK/ross-snapshotter.log")"
 restart_containerd
 user ross-cli containerd status >"$WORK/out" || fail "status: $(cat "$WORK/out")"
-user ctr plugins ls | grep -E '^io.containerd.snapshotter.v1 +ross .*ok' >/dev/null || fail "ctr plugins ls"
+user ctr plugins ls | finds -E '^io.containerd.snapshotter.v1 +ross .*ok' || fail "ctr plugins ls"
 
 echo "- ctr"
 pull=(ctr images pull --snapshotter ross --plain-http)

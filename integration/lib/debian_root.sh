@@ -2,6 +2,8 @@
 # Sourced after common.sh: the packages of this tree, and a small Debian to install them in: the host's own release, or the
 # one that ROSS_SUITE names.
 # shellcheck shell=bash
+# shellcheck source=/dev/null
+. "$HERE/lib/tries.sh"
 
 host_suite() { (. /etc/os-release && echo "${VERSION_CODENAME:-}"); }
 SUITE=${ROSS_SUITE:-$(host_suite)}
@@ -16,8 +18,8 @@ debian_master() {
         flock 9
         [ ! -e "$MASTER/.complete" ] || exit 0
         mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep debian | grep -v -e security -e updates | sort -u | head -1)
-        rm -rf --one-file-system "$MASTER"
-        debootstrap --variant=minbase --include=ca-certificates "$SUITE" "$MASTER" "$mirror" || exit 1
+        export SUITE MASTER mirror
+        tries bash -c 'rm -rf --one-file-system "$MASTER" && timeout -k 10 900 debootstrap --variant=minbase --include=ca-certificates "$SUITE" "$MASTER" "$mirror"' || exit 1
         # this host's own ways to its mirror, not what its packages configure
         for f in /etc/apt/apt.conf.d/*; do dpkg -S "$f" >/dev/null 2>&1 || cp "$f" "$MASTER/etc/apt/apt.conf.d/"; done
         touch "$MASTER/.complete"
@@ -72,6 +74,13 @@ debian_root() {
 
 # enter COMMAND…: in the root, in the mount namespace that enter_begin made.
 enter() { nsenter --mount="/proc/$HOLDER/ns/mnt" chroot "$ROOTFS" /usr/bin/env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 "$@"; }
+
+# enter_fetch PACKAGE…: the lists, and these with what they need into apt's cache.
+enter_fetch() {
+    tries enter apt-get update -qq -o "$WHOLE_LISTS"
+    tries enter sh -c "apt-get install -y -qq --no-install-recommends --download-only $*" >"$WORK/fetch.log" 2>&1 ||
+        { tail -20 "$WORK/fetch.log" >&2; fail "the mirror does not give: $*"; }
+}
 
 # enter_begin: /proc, /sys, cgroups, /dev and tmpfs on /run and /tmp in a private mount namespace; the root is a mount of its own.
 enter_begin() {

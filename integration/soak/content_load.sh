@@ -10,7 +10,7 @@ GO=/usr/lib/go/bin/go
     skip "golang-github-containerd-containerd-dev is not installed"
 export LOAD_BLOBS=${LOAD_BLOBS:-100000} LOAD_LEASES=${LOAD_LEASES:-10000}
 (cd "$HERE/conformance/content" &&
-    GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS='' GOCACHE=${GOCACHE:-$WORK/gocache} "$GO" test -c -o "$WORK/suite" .) ||
+    GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS='' GOCACHE=$LAB/gocache "$GO" test -c -o "$WORK/suite" .) ||
     fail "the load tests do not build"
 cd "$WORK"
 ROSS_CONTENTD=$BIN/ross-contentd TMPDIR=$WORK ./suite -test.v -test.timeout 2h -test.count "${ROUNDS:-3}" \

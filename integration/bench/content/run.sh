@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../../lib/containerd.sh"
 GO=/usr/lib/go/bin/go
 [ -x "$GO" ] || skip "Debian's golang-go is not installed"
-(cd "$HERE/bench/content" && GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS='' GOCACHE=${GOCACHE:-$WORK/gocache} "$GO" build -o "$WORK/bench" .) ||
+(cd "$HERE/bench/content" && GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS='' GOCACHE=$LAB/gocache "$GO" build -o "$WORK/bench" .) ||
     fail "the benchmark does not build"
 "$BIN/ross-contentd" --root "$ROSS_ROOT" --state "$ROSS_STATE" --snapshotter-address "" --log-level warn 2>"$WORK/contentd.log" &
 PIDS+=($!)
