@@ -6,14 +6,14 @@ demo_layout
 ross load -q --input "$WORK/demo" >/dev/null
 ross run -d --name up demo sleep 1000 >/dev/null
 ross create --name idle demo true >/dev/null
-finds() {
+told() {
     local got=0
     ross check >"$WORK/found" 2>&1 || got=$?
     [ $got = 1 ] && grep -qF -- "$1" "$WORK/found" || fail "check ends with $got and does not say '$1': $(cat "$WORK/found")"
 }
 in_order() { ross check >"$WORK/found" 2>&1 || fail "not in order: $(cat "$WORK/found")"; }
 mends() {
-    finds "$1"
+    told "$1"
     ross check --repair >"$WORK/found" 2>&1 || fail "--repair ends with $?: $(cat "$WORK/found")"
     grep -F -- "$1" "$WORK/found" | finds mended || fail "not mended: $(cat "$WORK/found")"
     in_order
