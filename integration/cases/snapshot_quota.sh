@@ -3,6 +3,7 @@
 # The label containerd.io/snapshot/max-size holds on filesystems with project quotas: xfs and ext4, mounted from files. On a kernel without quotas the
 # same test programs run under Debian's user-mode-linux, where there are some.
 # needs: tests
+# limit: 900s
 . "$(dirname "$0")/../lib/common.sh"
 tests=$(dirname "$BIN")/test
 programs=(snap_quota_test snapshots_local_test)
@@ -57,10 +58,12 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t tmpfs tmp /mnt
 for m in quota/quota_tree quota/quota_v2 overlayfs/overlay; do busybox insmod "$modules/\$m.ko"; done
+mkdir /mnt/programs
+cp ${programs[*]/#/$tests/} /mnt/programs/ # /tmp may be where they are
 mount -t tmpfs tmp /tmp
 try() { $(declare -f try | sed 1,2d | sed '$d')
 }
-programs=(${programs[*]}) tests=$tests
+programs=(${programs[*]}) tests=/mnt/programs
 for d in ${filesystems[*]}; do
     [ \$d = xfs ] && dev=/dev/ubdb || dev=/dev/ubdc
     mkdir /mnt/\$d
@@ -69,7 +72,7 @@ done
 busybox halt -f
 S
 chmod +x "$WORK/init"
-timeout 200 "$linux" mem=512M rootfstype=hostfs rootflags=/ ro "init=$WORK/init" "ubdb=$WORK/xfs.img" "ubdc=$WORK/ext4.img" con=null con0=fd:3,fd:1 3</dev/null >"$WORK/uml.log" 2>&1 ||
+timeout 600 "$linux" mem=512M rootfstype=hostfs rootflags=/ ro "init=$WORK/init" "ubdb=$WORK/xfs.img" "ubdc=$WORK/ext4.img" con=null con0=fd:3,fd:1 3</dev/null >"$WORK/uml.log" 2>&1 ||
     tail -5 "$WORK/uml.log"
 grep -q 'Run .*init as init' "$WORK/uml.log" || { [ ${#shown[@]} -gt 0 ] && exit 0; skip "user-mode-linux does not start here: $(tail -1 "$WORK/uml.log")"; }
 for fs in "${filesystems[@]}"; do
