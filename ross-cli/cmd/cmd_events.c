@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* events: what happened to containers. */
+/* events: what happened to containers, images, networks and volumes. */
 #include <stdio.h>
 #include <string.h>
 
@@ -33,7 +33,8 @@ static const struct option_row events_rows[] = {
      .type = OPTION_STRV,
      .offset = EVENTS(filters),
      .arg = "KEY=VALUE",
-     .help = "only these: type, event, container, image; several of one key are alternatives"},
+     .help = "only these: type, event, container, image, network, volume; several of one key are "
+             "alternatives"},
     {.name = "format",
      .type = OPTION_STR,
      .offset = EVENTS(format),
@@ -61,6 +62,30 @@ parse_time(const char *option, const char *text, int64_t *ret_ns, struct err *er
                    option, text);
 }
 
+/* The names that docker and podman have for the same. */
+static void
+add_their_names(struct json *event)
+{
+    struct json *actor = json_new_object(), *attributes, *old = json_find(event, "attributes");
+    const char *time = json_str(json_find(event, "time")),
+               *name = json_str(json_find(event, "name"));
+    const char *image = json_str(json_find(event, "image")), *id = json_str(json_find(event, "id"));
+    const char *action = json_str(json_find(event, "action"));
+    int64_t at_ns = 0;
+
+    attributes = json_is_object(old) ? json_clone(old) : json_new_object();
+    if (name)
+        json_set(attributes, "name", json_new_str(name));
+    if (image && *image)
+        json_set(attributes, "image", json_new_str(image));
+    json_set(actor, "ID", json_new_str(id ? id : ""));
+    json_set(actor, "Attributes", attributes);
+    json_set(event, "Actor", actor);
+    json_set(event, "status", json_new_str(action ? action : ""));
+    if (time && clock_parse(time, &at_ns, NULL) == 0)
+        json_set(event, "timeNano", json_new_int(at_ns));
+}
+
 static int
 print_event(const char *text, void *arg, struct err *err)
 {
@@ -69,16 +94,20 @@ print_event(const char *text, void *arg, struct err *err)
     const char *form = opt->format;
     int r;
 
-    if (form && strcmp(form, "json") == 0) {
-        printf("%s\n", text);
-        return fflush(stdout) == 0 ? 0 : err_set(err, CODE_ABORTED, "nobody reads any more");
-    }
     r = json_parse(text, strlen(text), &event, err);
-    if (r == 0)
+    if (r < 0)
+        return r;
+    add_their_names(event);
+    if (form && (strcmp(form, "json") == 0 || strcmp(form, "{{json .}}") == 0)) {
+        auto_free char *line = json_dump(event, NULL);
+
+        r = fputs(line, stdout) < 0 ? err_set(err, CODE_ABORTED, "nobody reads any more") : 0;
+    } else
         r = template_print(stdout,
-                           form ? form
-                                : "{{.time}} {{.type}} {{.action}} {{.id}} (name={{.name}}, "
-                                  "image={{.image}}{{if .attributes}}, {{.attributes}}{{end}})",
+                           form
+                               ? form
+                               : "{{.time}} {{.type}} {{.action}} {{.id}} (name={{.name}}, "
+                                 "image={{.image}}{{if .attributes}}, {{json .attributes}}{{end}})",
                            event, err);
     if (r == 0 && (fputs("\n", stdout) < 0 || fflush(stdout) != 0))
         r = err_set(err, CODE_ABORTED, "nobody reads any more");
@@ -104,7 +133,7 @@ events_run(struct session *s, const void *options, int n_words, char **words, st
 const struct command_row cmd_events = {
     .path = "events",
     .synopsis = "[OPTION…]",
-    .summary = "Shows what happens to containers and images, as it happens",
+    .summary = "Shows what happens to containers, images, networks and volumes, as it happens",
     .options = events_rows,
     .n_options = ARRAY_LEN(events_rows),
     .options_size = sizeof(struct events_options),

@@ -7,6 +7,7 @@
 #include "cmd.h"
 #include "libross/base/clock.h"
 #include "libross/oci/oci_ref.h"
+#include "ross-cli/images/image_remove.h"
 #include "ross-cli/run/image_find.h"
 #include "ross-cli/run/image_open.h"
 #include "ross-cli/ui/listing.h"
@@ -138,17 +139,15 @@ const struct command_row cmd_image_list = {
 static int
 remove_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
 {
-    struct rpc_channel *ch;
-    int r;
+    int r = 0;
 
     (void) options;
-    r = session_contentd(s, &ch, err);
     for (int i = 0; r == 0 && i < n_words; i++) {
         AUTO(image) image = {0};
 
         r = image_find(s, words[i], &image, err);
         if (r == 0)
-            r = images_client_delete(ch, &s->ctx, image.name, true, err);
+            r = image_remove(s, &image, true, err);
         if (r == 0)
             printf("removed %s\n", image.name);
     }

@@ -8,6 +8,7 @@
 #include "libross/base/clock.h"
 #include "libross/oci/oci_ref.h"
 #include "ross-cli/images/image_prune.h"
+#include "ross-cli/run/event_log.h"
 #include "ross-cli/run/image_find.h"
 #include "ross-cli/ui/listing.h"
 
@@ -133,6 +134,8 @@ tag_run(struct session *s, const void *options, int n_words, char **words, struc
         free(image.name);
         image.name = oci_ref_format(&ref);
         r = record_name(s, &image, err);
+        if (r == 0)
+            event_image(s, image.name, &image.target.digest, "tag");
     }
     return r;
 }

@@ -12,6 +12,7 @@
 #include "libross/base/fd.h"
 #include "ross-cli/net/cni_chain.h"
 #include "ross-cli/run/container_net.h"
+#include "ross-cli/run/event_log.h"
 #include "ross-cli/ui/listing.h"
 
 /* ---- create ---- */
@@ -157,9 +158,11 @@ create_run(struct session *s, const void *options, int n_words, char **words, st
     how.list = list;
     how.labels = &labels;
     r = network_create(&p, &how, &n, err);
-    if (r == 0)
-        printf("%s\n", n.name);
-    return r;
+    if (r < 0)
+        return r;
+    event_network(s, n.name, "create", NULL);
+    printf("%s\n", n.name);
+    return 0;
 }
 
 const struct command_row cmd_network_create = {
@@ -346,9 +349,12 @@ static int
 rm_one(struct session *s, const char *word, void *arg, struct err *err)
 {
     struct net_places p = container_net_places(s);
+    int r = net_remove_network(&p, word, err);
 
     (void) arg;
-    return net_remove_network(&p, word, err);
+    if (r == 0)
+        event_network(s, word, "destroy", NULL);
+    return r;
 }
 
 static int
@@ -408,8 +414,10 @@ prune_run(struct session *s, const void *options, int n_words, char **words, str
     }
     for (size_t i = 0; r == 0 && i < gone.n; i++) {
         r = net_remove_network(&p, gone.items[i], err);
-        if (r == 0)
-            printf("removed %s\n", gone.items[i]);
+        if (r < 0)
+            return r;
+        event_network(s, gone.items[i], "destroy", NULL);
+        printf("removed %s\n", gone.items[i]);
     }
     return r;
 }

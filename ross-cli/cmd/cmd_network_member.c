@@ -7,6 +7,7 @@
 #include "ross-cli/run/container_dir.h"
 #include "ross-cli/run/container_net.h"
 #include "ross-cli/run/container_status.h"
+#include "ross-cli/run/event_log.h"
 
 /* ---- connect ---- */
 
@@ -106,7 +107,11 @@ connect_run(struct session *s, const void *options, int n_words, char **words, s
     set_wish(net_request_add(&q, network), opt);
     if (up)
         r = net_connect(&p, c.id, net_request_find(&q, network), err);
-    return r < 0 ? r : net_request_write(dir, &q, true, err);
+    if (r == 0)
+        r = net_request_write(dir, &q, true, err);
+    if (r == 0)
+        event_network(s, network, "connect", &c);
+    return r;
 }
 
 const struct command_row cmd_network_connect = {
@@ -145,7 +150,11 @@ disconnect_run(struct session *s, const void *options, int n_words, char **words
     net_request_remove(&q, network);
     if (up)
         r = net_disconnect(&p, c.id, network, err);
-    return r < 0 ? r : net_request_write(dir, &q, true, err);
+    if (r == 0)
+        r = net_request_write(dir, &q, true, err);
+    if (r == 0)
+        event_network(s, network, "disconnect", &c);
+    return r;
 }
 
 const struct command_row cmd_network_disconnect = {

@@ -10,6 +10,7 @@
 #include "libross/base/fd.h"
 #include "libross/oci/oci_ref.h"
 #include "libross/oci/platform.h"
+#include "ross-cli/run/event_log.h"
 #include "ross-cli/run/image_get.h"
 #include "ross-cli/ui/progress.h"
 
@@ -156,13 +157,20 @@ static const struct option_row load_rows[] = {
      .help = "no progress"},
 };
 
+/* What a load and an import have to say, and who says it. */
+struct loaded {
+    struct session *s;
+    const char *action; /* of the event */
+};
+
 static int
 say_loaded(const struct pull_result *image, void *arg)
 {
+    const struct loaded *l = arg;
     AUTO(oci_ref) ref = {0};
     auto_free char *shown = NULL;
 
-    (void) arg;
+    event_image(l->s, image->name, &image->target.digest, l->action);
     shown =
         oci_ref_parse(image->name, &ref, NULL) == 0 ? oci_ref_familiar(&ref) : xstrdup(image->name);
     printf("loaded %s\n", shown);
@@ -187,6 +195,24 @@ open_input(const char *path, struct load_options *opt, int *ret_fd, struct err *
     return 0;
 }
 
+/* The file at `path` as `opt` says. */
+static int
+load_file(struct session *s, const char *action, const char *path, const char *platform_text,
+          struct load_options *opt, struct err *err)
+{
+    struct loaded loaded = {.s = s, .action = action};
+    AUTO(oci_platform) platform = {0};
+    auto_close int fd = -1;
+    struct pull_services svc;
+    int r = open_input(path, opt, &fd, err);
+
+    if (r == 0)
+        r = parse_platform(platform_text, &platform, &opt->platform, err);
+    if (r == 0)
+        r = image_services(s, &svc, err);
+    return r < 0 ? r : load_images(&svc, opt, say_loaded, &loaded, err);
+}
+
 static int
 load_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
 {
@@ -195,22 +221,11 @@ load_run(struct session *s, const void *options, int n_words, char **words, stru
     AUTO_PTR(progress) progress = progress_new(stderr, cmd->quiet);
     struct load_options opt = {
         .name = cmd->name, .on_event = progress_event, .on_event_arg = progress};
-    AUTO(oci_platform) platform = {0};
-    auto_close int fd = -1;
-    struct pull_services svc;
-    int r;
 
     if (cmd->input && n_words)
         return err_set(err, CODE_INVALID_ARGUMENT, "give the file once: --input %s or %s",
                        cmd->input, words[0]);
-    r = open_input(path, &opt, &fd, err);
-    if (r == 0)
-        r = parse_platform(cmd->platform, &platform, &opt.platform, err);
-    if (r == 0)
-        r = image_services(s, &svc, err);
-    if (r == 0)
-        r = load_images(&svc, &opt, say_loaded, NULL, err);
-    return r;
+    return load_file(s, "load", path, cmd->platform, &opt, err);
 }
 
 const struct command_row cmd_image_load = {
@@ -275,10 +290,7 @@ import_run(struct session *s, const void *options, int n_words, char **words, st
                                .tree = &tree,
                                .on_event = progress_event,
                                .on_event_arg = progress};
-    AUTO(oci_platform) platform = {0};
     AUTO(oci_ref) ref = {0};
-    auto_close int fd = -1;
-    struct pull_services svc;
     int r = 0;
 
     if (cmd->name && n_words > 1)
@@ -286,15 +298,7 @@ import_run(struct session *s, const void *options, int n_words, char **words, st
                        words[1]);
     if (opt.name)
         r = oci_ref_parse(opt.name, &ref, err);
-    if (r == 0)
-        r = open_input(words[0], &opt, &fd, err);
-    if (r == 0)
-        r = parse_platform(cmd->platform, &platform, &opt.platform, err);
-    if (r == 0)
-        r = image_services(s, &svc, err);
-    if (r == 0)
-        r = load_images(&svc, &opt, say_loaded, NULL, err);
-    return r;
+    return r < 0 ? r : load_file(s, "import", words[0], cmd->platform, &opt, err);
 }
 
 const struct command_row cmd_image_import = {

@@ -8,9 +8,11 @@
 
 #include "cmd.h"
 #include "libross/base/fd.h"
+#include "libross/oci/oci_ref.h"
 #include "libross/oci/platform.h"
 #include "ross-cli/pull/push.h"
 #include "ross-cli/pull/save.h"
+#include "ross-cli/run/event_log.h"
 #include "ross-cli/run/image_get.h"
 #include "ross-cli/ui/progress.h"
 
@@ -101,6 +103,7 @@ push_run(struct session *s, const void *options, int n_words, char **words, stru
     r = push_image(&svc, registry, &opt, &result, err);
     if (r < 0)
         return r;
+    event_image(s, result.name, &result.target.digest, "push");
     digest_format(&result.target.digest, digest);
     if (cmd->quiet)
         printf("%s\n", digest);
@@ -165,6 +168,18 @@ save_to_file(const struct pull_services *svc, struct save_options *opt, const ch
     return r;
 }
 
+static void
+tell_saved(const struct session *s, const char *typed)
+{
+    AUTO(oci_ref) ref = {0};
+    auto_free char *name = NULL;
+
+    if (oci_ref_parse(typed, &ref, NULL) < 0)
+        return;
+    name = oci_ref_format(&ref);
+    event_image(s, name, NULL, "save");
+}
+
 static int
 save_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
 {
@@ -186,6 +201,8 @@ save_run(struct session *s, const void *options, int n_words, char **words, stru
         strv_add(&images, words[i]);
     catch_interrupts();
     r = cmd->output ? save_to_file(&svc, &opt, cmd->output, err) : save_images(&svc, &opt, err);
+    for (size_t i = 0; r == 0 && i < images.n; i++)
+        tell_saved(s, images.items[i]);
     strv_done(&images);
     return r;
 }

@@ -8,6 +8,7 @@
 #include "each.h"
 #include "ross-cli/run/container_reap.h"
 #include "ross-cli/run/container_stop.h"
+#include "ross-cli/run/event_log.h"
 #include "ross-cli/run/signal_name.h"
 
 /* ---- kill ---- */
@@ -98,7 +99,11 @@ pause_one(struct session *s, const struct container *c, void *arg, struct err *e
 
     (void) arg;
     r = container_connect(s, c, &ch, NULL, err);
-    return r < 0 ? r : task_client_pause(ch, NULL, c->id, err);
+    if (r == 0)
+        r = task_client_pause(ch, NULL, c->id, err);
+    if (r == 0)
+        event_container(s, c, "pause", NULL, 0);
+    return r;
 }
 
 static int
@@ -126,7 +131,11 @@ unpause_one(struct session *s, const struct container *c, void *arg, struct err 
 
     (void) arg;
     r = container_connect(s, c, &ch, NULL, err);
-    return r < 0 ? r : task_client_resume(ch, NULL, c->id, err);
+    if (r == 0)
+        r = task_client_resume(ch, NULL, c->id, err);
+    if (r == 0)
+        event_container(s, c, "unpause", NULL, 0);
+    return r;
 }
 
 static int

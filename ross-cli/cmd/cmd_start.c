@@ -11,6 +11,7 @@
 #include "ross-cli/run/container_start.h"
 #include "ross-cli/run/container_status.h"
 #include "ross-cli/run/container_stop.h"
+#include "ross-cli/run/event_log.h"
 
 /* ---- start ---- */
 
@@ -119,7 +120,11 @@ restart_one(struct session *s, const struct container *c, void *arg, struct err 
                        "container '%s' was made with --rm: once stopped it is gone",
                        container_name(c));
     r = container_stop(s, c, opt->has_timeout ? opt->timeout_s : -1, err);
-    return r < 0 ? r : container_start_again(s, c, false, false, &status, err);
+    if (r == 0)
+        r = container_start_again(s, c, false, false, &status, err);
+    if (r == 0)
+        event_container(s, c, "restart", NULL, 0);
+    return r;
 }
 
 static int

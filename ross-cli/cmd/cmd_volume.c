@@ -9,6 +9,7 @@
 #include "libross/base/clock.h"
 #include "libross/json/json.h"
 #include "network_words.h"
+#include "ross-cli/run/event_log.h"
 #include "ross-cli/ui/listing.h"
 #include "ross-cli/volume/volume.h"
 
@@ -47,9 +48,11 @@ create_run(struct session *s, const void *options, int n_words, char **words, st
     r = labels_from_words("--label", &opt->labels, &labels, err);
     if (r == 0)
         r = volume_create(s->root, name, &labels, !n_words, err);
-    if (r == 0)
-        printf("%s\n", name);
-    return r;
+    if (r < 0)
+        return r;
+    event_volume(s, name, "create");
+    printf("%s\n", name);
+    return 0;
 }
 
 const struct command_row cmd_volume_create = {
@@ -177,8 +180,12 @@ const struct command_row cmd_volume_inspect = {
 static int
 rm_one(struct session *s, const char *word, void *arg, struct err *err)
 {
+    int r = volume_remove(s->root, word, err);
+
     (void) arg;
-    return volume_remove(s->root, word, err);
+    if (r == 0)
+        event_volume(s, word, "destroy");
+    return r;
 }
 
 static int
@@ -241,8 +248,10 @@ prune_run(struct session *s, const void *options, int n_words, char **words, str
             r = 0;
             continue;
         }
-        if (r == 0)
-            printf("removed %s\n", gone.items[i]);
+        if (r < 0)
+            return r;
+        event_volume(s, gone.items[i], "destroy");
+        printf("removed %s\n", gone.items[i]);
     }
     return r;
 }

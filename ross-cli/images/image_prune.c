@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ross-cli/images/image_prune.h"
 
-#include "api/client/records_client.h"
+#include "ross-cli/images/image_remove.h"
 
 const char *
 image_prune_reason(const struct image_set *s, size_t i, const struct image_prune *opt,
@@ -30,8 +30,7 @@ image_prune_remove(struct session *s, const struct image_set *set, const bool *g
                    struct err *err)
 {
     size_t last = SIZE_MAX;
-    struct rpc_channel *ch;
-    int r = session_contentd(s, &ch, err);
+    int r = 0;
 
     for (size_t i = 0; i < set->n; i++)
         if (gone[i])
@@ -39,7 +38,7 @@ image_prune_remove(struct session *s, const struct image_set *set, const bool *g
     for (size_t i = 0; r == 0 && i < set->n; i++) {
         if (!gone[i])
             continue;
-        r = images_client_delete(ch, &s->ctx, set->items[i].image.name, i == last, err);
+        r = image_remove(s, &set->items[i].image, i == last, err);
         if (r == -CODE_NOT_FOUND)
             r = 0;
     }

@@ -14,6 +14,7 @@
 #include "container_reap.h"
 #include "container_status.h"
 #include "container_stop.h"
+#include "event_log.h"
 #include "foreground.h"
 #include "libross/base/fd.h"
 #include "libross/base/path.h"
@@ -46,7 +47,7 @@ find_user(uint32_t pid, const char *spec, struct passwd_user *ret, struct err *e
     auto_free char *root = xasprintf("/proc/%u/root", pid), *passwd = NULL, *group = NULL;
     auto_close int root_fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
     const struct strv none = {0};
-    size_t n_passwd, n_group;
+    size_t n_passwd = 0, n_group = 0;
     int r;
 
     if (root_fd < 0)
@@ -191,10 +192,18 @@ build_process(const struct container *c, const struct container_exec *how, uint3
 
 /* ---- running it ---- */
 
-static int
-run_detached(const struct session *s, struct rpc_channel *ch, const char *id, const char *exec_id,
-             const char *process, bool terminal, struct err *err)
+static void
+tell_begin(const struct session *s, const struct container *c, const char *exec_id)
 {
+    event_exec(s, c, "exec_create", exec_id, NULL);
+    event_exec(s, c, "exec_start", exec_id, NULL);
+}
+
+static int
+run_detached(const struct session *s, struct rpc_channel *ch, const struct container *c,
+             const char *exec_id, const char *process, bool terminal, struct err *err)
+{
+    const char *id = c->id;
     auto_free char *bundle = bundle_path(s->state, s->ctx.ns, id);
     const struct task_io io = {.terminal = terminal};
     uint32_t pid;
@@ -209,7 +218,36 @@ run_detached(const struct session *s, struct rpc_channel *ch, const char *id, co
     r = task_client_start(ch, NULL, id, exec_id, &pid, err);
     if (r < 0)
         (void) task_client_delete(ch, NULL, id, exec_id, NULL, NULL);
+    else
+        tell_begin(s, c, exec_id);
     return r;
+}
+
+/* Whose process it is, for the callbacks. */
+struct attached {
+    const struct session *s;
+    const struct container *c;
+    const char *exec_id;
+};
+
+static int
+on_start(void *arg, struct err *err)
+{
+    const struct attached *a = arg;
+
+    (void) err;
+    tell_begin(a->s, a->c, a->exec_id);
+    return 0;
+}
+
+static int
+on_exit_of(const struct task_exit *end, void *arg, struct err *err)
+{
+    const struct attached *a = arg;
+
+    (void) err;
+    event_exec(a->s, a->c, "exec_die", a->exec_id, &end->status);
+    return 0;
 }
 
 static int
@@ -258,13 +296,20 @@ container_exec(const struct session *s, const struct container *c, const struct 
         return r;
     (void) random_hex(exec_id, EXEC_ID_BYTES);
     if (how->detach)
-        r = run_detached(s, ch, c->id, exec_id, process, how->terminal, err);
+        r = run_detached(s, ch, c, exec_id, process, how->terminal, err);
     else {
         dir = xasprintf("%s/io-%s", bundle, exec_id);
         r = container_io_new(dir, how->interactive, how->terminal, &io, err);
         if (r < 0)
             return r;
-        fg = (struct foreground){.address = address, .id = c->id, .exec_id = exec_id, .io = io};
+        struct attached attached = {.s = s, .c = c, .exec_id = exec_id};
+        fg = (struct foreground){.address = address,
+                                 .id = c->id,
+                                 .exec_id = exec_id,
+                                 .io = io,
+                                 .on_start = on_start,
+                                 .on_exit = on_exit_of,
+                                 .arg = &attached};
         r = run_attached(ch, &fg, process, &status, err);
     }
     *ret_status = r < 0 ? command_fault(err->msg) : (int) status;

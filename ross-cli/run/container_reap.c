@@ -57,7 +57,7 @@ note_end(struct session *s, const struct container *c, const struct container_st
         note->row = 0;
     if (restart_after_exit(&policy, note))
         note->restart_at_ns = clock_now_ns() + restart_delay_ns(note->row);
-    event_container(s, c, "die", "exitCode", note->exit_code);
+    event_container_die(s, c, note->exit_code);
     return container_state_write(s->root, s->ctx.ns, c->id, note, err);
 }
 
@@ -79,7 +79,7 @@ container_reap(struct session *s, const struct container *c, struct err *err)
     if (st.kind != CONTAINER_EXITED || !st.has_task || !is_detached(st.address, c->id))
         return 0;
     if (labels_find(&c->labels, LABEL_AUTO_REMOVE)) {
-        event_container(s, c, "die", "exitCode", st.exit_code);
+        event_container_die(s, c, st.exit_code);
         lock_fd = fd_close(lock_fd);
         return container_remove(s, c, true, err);
     }
@@ -126,19 +126,23 @@ container_reap_arrange(const struct session *s, const char *bundle, const char *
 }
 
 int
-container_reap_exec(const struct session *s, const char *id, const char *exec_id, struct err *err)
+container_reap_exec(struct session *s, const char *id, const char *exec_id, struct err *err)
 {
     auto_free char *bundle = bundle_path(s->state, s->ctx.ns, id), *address = NULL;
     auto_free char *hook = xasprintf("%s/%s.%s", bundle, HOOK_FILE, exec_id);
     const struct call_ctx ctx = {.deadline_ns = clock_mono_ns() + STATE_TIMEOUT_NS};
     AUTO_PTR(rpc_channel) ch = NULL;
+    AUTO(container) c = {0};
+    struct task_exit end;
     int r;
 
     r = shim_launch_address(bundle, &address, err);
     if (r == 0)
         r = task_client_open(address, &ch, err);
     if (r == 0)
-        r = task_client_delete(ch, &ctx, id, exec_id, NULL, err);
+        r = task_client_delete(ch, &ctx, id, exec_id, &end, err);
+    if (r == 0 && container_find(s, id, &c, NULL) == 0)
+        event_exec(s, &c, "exec_die", exec_id, &end.status);
     (void) unlink(hook);
     /* the container may have ended in between, and its shim with it */
     return r == -CODE_NOT_FOUND || r == -CODE_UNAVAILABLE ? 0 : r;

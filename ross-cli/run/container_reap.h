@@ -20,7 +20,7 @@ int container_reap_arrange(const struct session *s, const char *bundle, const ch
                            const char *exec_id, struct err *err);
 
 /* What that command does for an exec: takes it away from the shim. */
-int container_reap_exec(const struct session *s, const char *id, const char *exec_id,
+int container_reap_exec(struct session *s, const char *id, const char *exec_id,
                         struct err *err);
 
 /*

@@ -93,7 +93,7 @@ on_start(void *arg, struct err *err)
     st->started = true;
     timing_phase(st->how->timing, "start");
     st->note = (struct container_state){.started = true, .started_ns = clock_now_ns()};
-    event_container(st->s, st->how->record, "start", NULL, 0);
+    event_container_start(st->s, st->how->record);
     if (st->how->lock_fd)
         *st->how->lock_fd = fd_close(*st->how->lock_fd);
     return write_note(st, err);
@@ -108,7 +108,7 @@ on_exit_of(const struct task_exit *end, void *arg, struct err *err)
     st->note.finished = true;
     st->note.finished_ns = end->exited_at_ns ? end->exited_at_ns : clock_now_ns();
     st->note.exit_code = end->status;
-    event_container(st->s, st->how->record, "die", "exitCode", end->status);
+    event_container_die(st->s, st->how->record, end->status);
     return write_note(st, err);
 }
 
@@ -219,7 +219,7 @@ container_start_detached(struct session *s, const struct container_start *how, s
         (void) container_state_write(s->root, s->ctx.ns, c->id, &old, NULL);
         return r;
     }
-    event_container(s, c, "start", NULL, 0);
+    event_container_start(s, c);
     return 0;
 }
 

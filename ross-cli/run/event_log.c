@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What happened to containers and images, as those who did it wrote it down. */
+/* What happened to containers, images, networks and volumes, as those who did it wrote it down. */
 #include "event_log.h"
 
 #include <errno.h>
@@ -11,12 +11,16 @@
 #include <sys/inotify.h>
 #include <sys/stat.h>
 
+#include "container_dir.h"
 #include "container_status.h"
 #include "libross/base/clock.h"
 #include "libross/base/fd.h"
 #include "libross/base/log.h"
 #include "libross/base/path.h"
 #include "libross/json/json.h"
+#include "libross/oci/oci_ref.h"
+#include "ross-cli/net/net_request.h"
+#include "ross-cli/volume/volume.h"
 
 #define WATCH_BYTES 4096
 
@@ -87,16 +91,24 @@ new_event(const char *type, const char *action)
     return o;
 }
 
-void
-event_container(const struct session *s, const struct container *c, const char *action,
-                const char *key, uint32_t value)
+static struct json *
+new_container_event(const struct container *c, const char *action)
 {
-    AUTO_PTR(json) o = new_event("container", action);
-    struct json *attributes = json_new_object();
+    struct json *o = new_event("container", action);
 
     json_set(o, "id", json_new_str(c->id));
     json_set(o, "name", json_new_str(container_name(c)));
     json_set(o, "image", json_new_str(c->image));
+    return o;
+}
+
+void
+event_container(const struct session *s, const struct container *c, const char *action,
+                const char *key, uint32_t value)
+{
+    AUTO_PTR(json) o = new_container_event(c, action);
+    struct json *attributes = json_new_object();
+
     if (key)
         json_set(attributes, key, json_new_int(value));
     json_set(o, "attributes", attributes);
@@ -104,27 +116,129 @@ event_container(const struct session *s, const struct container *c, const char *
 }
 
 void
-event_image(const struct session *s, const char *name, const char *action)
+event_exec(const struct session *s, const struct container *c, const char *action,
+           const char *exec_id, const uint32_t *exit_code)
+{
+    AUTO_PTR(json) o = new_container_event(c, action);
+    struct json *attributes = json_new_object();
+
+    json_set(attributes, "execID", json_new_str(exec_id));
+    if (exit_code)
+        json_set(attributes, "exitCode", json_new_int(*exit_code));
+    json_set(o, "attributes", attributes);
+    write_event(s, o);
+}
+
+void
+event_image(const struct session *s, const char *name, const struct digest *target,
+            const char *action)
 {
     AUTO_PTR(json) o = new_event("image", action);
+    char digest[DIGEST_STR_MAX];
 
-    json_set(o, "id", json_new_str(name));
+    json_set(o, "id", json_new_str(target ? digest_format(target, digest) : name));
     json_set(o, "name", json_new_str(name));
     json_set(o, "image", json_new_str(name));
     json_set(o, "attributes", json_new_object());
     write_event(s, o);
 }
 
+/* attributes: taken */
+static void
+write_object(const struct session *s, const char *type, const char *id, const char *name,
+             const char *action, struct json *attributes)
+{
+    AUTO_PTR(json) o = new_event(type, action);
+
+    json_set(o, "id", json_new_str(id));
+    json_set(o, "name", json_new_str(name));
+    json_set(o, "image", json_new_str(""));
+    json_set(o, "attributes", attributes);
+    write_event(s, o);
+}
+
+void
+event_network(const struct session *s, const char *network, const char *action,
+              const struct container *c)
+{
+    struct json *attributes = json_new_object();
+
+    if (c)
+        json_set(attributes, "container", json_new_str(c->id));
+    write_object(s, "network", network, network, action, attributes);
+}
+
+void
+event_volume(const struct session *s, const char *volume, const char *action)
+{
+    write_object(s, "volume", volume, volume, action, json_new_object());
+}
+
+static void
+events_of_volumes(const struct session *s, const struct container *c, const char *action)
+{
+    auto_free char *prefix = path_join(s->root, "volumes/");
+    AUTO_PTR(json) spec = NULL;
+    const struct json *mounts;
+
+    /* most have none, and the spec is long */
+    if (!c->spec.value || !memmem(c->spec.value, c->spec.n, prefix, strlen(prefix)) ||
+        json_parse(c->spec.value, c->spec.n, &spec, NULL) < 0)
+        return;
+    mounts = json_find(spec, "mounts");
+    for (size_t i = 0; i < json_len(mounts); i++) {
+        const char *source = json_str(json_find(json_at(mounts, i), "source"));
+        auto_free char *name = source ? volume_name_of_path(s->root, source) : NULL;
+        struct json *attributes = json_new_object();
+
+        json_set(attributes, "container", json_new_str(c->id));
+        if (name)
+            write_object(s, "volume", name, name, action, attributes);
+        else
+            json_free(attributes);
+    }
+}
+
+static void
+events_of_networks(const struct session *s, const struct container *c, const char *action)
+{
+    auto_free char *dir = container_dir_path(s->root, s->ctx.ns, c->id);
+    AUTO(net_request) q = {0};
+
+    if (net_request_read(dir, &q, NULL) < 0 || q.mode != NET_NETWORKS)
+        return;
+    for (size_t i = 0; i < q.n_wishes; i++)
+        event_network(s, q.wishes[i].network, action, c);
+}
+
+void
+event_container_start(const struct session *s, const struct container *c)
+{
+    events_of_networks(s, c, "connect");
+    events_of_volumes(s, c, "mount");
+    event_container(s, c, "start", NULL, 0);
+}
+
+void
+event_container_die(const struct session *s, const struct container *c, uint32_t exit_code)
+{
+    event_container(s, c, "die", "exitCode", exit_code);
+    events_of_networks(s, c, "disconnect");
+    events_of_volumes(s, c, "unmount");
+}
+
 /* ---- reading ---- */
 
 static const struct filter_key {
-    const char *word, *field, *other; /* other: a second field that may fit */
-    bool prefix;
+    const char *word, *field, *other; /* other: a second field that may fit, or begin so */
+    const char *type;                 /* only of events of this type; NULL = of all */
 } filter_keys[] = {
-    {"type", "type", NULL, false},
-    {"event", "action", NULL, false},
-    {"container", "name", "id", true},
-    {"image", "image", NULL, false},
+    {"type", "type", NULL, NULL},
+    {"event", "action", NULL, NULL},
+    {"container", "name", "id", "container"},
+    {"image", "image", NULL, NULL},
+    {"network", "name", NULL, "network"},
+    {"volume", "name", NULL, "volume"},
 };
 
 static const struct filter_key *
@@ -138,14 +252,30 @@ find_key(const char *filter)
     return NULL;
 }
 
+/* As it is, or as the short form of an image's name. */
+static bool
+is_named(const char *name, const char *wanted, bool image)
+{
+    AUTO(oci_ref) ref = {0};
+    auto_free char *whole = NULL;
+
+    if (!name || strcmp(name, wanted) == 0 || !image || oci_ref_parse(wanted, &ref, NULL) < 0)
+        return name && strcmp(name, wanted) == 0;
+    whole = oci_ref_format(&ref);
+    return strcmp(name, whole) == 0;
+}
+
 static bool
 fits(const struct json *event, const struct filter_key *key, const char *wanted)
 {
     const char *a = json_str(json_find(event, key->field));
     const char *b = key->other ? json_str(json_find(event, key->other)) : NULL;
+    const char *type = json_str(json_find(event, "type"));
 
-    return (a && strcmp(a, wanted) == 0) ||
-           (b && *wanted && strncmp(b, wanted, key->prefix ? strlen(wanted) : strlen(b) + 1) == 0);
+    if (key->type && (!type || strcmp(type, key->type) != 0))
+        return false;
+    return is_named(a, wanted, strcmp(key->field, "image") == 0) ||
+           (b && *wanted && strncmp(b, wanted, strlen(wanted)) == 0);
 }
 
 /* Of each key that has filters at least one must fit. */
@@ -275,10 +405,11 @@ event_read(const struct session *s, const struct event_query *q, event_fn fn, vo
 
     for (size_t i = 0; i < q->filters.n; i++)
         if (!find_key(q->filters.items[i]))
-            return err_set(
-                err, CODE_INVALID_ARGUMENT,
-                "--filter '%.128s' is not known, use type=, event=, container= or image=",
-                q->filters.items[i]);
+            return err_set(err, CODE_INVALID_ARGUMENT,
+                           "--filter '%.128s' is not known, use type=, event=, container=, image=, "
+                           "network= or "
+                           "volume=",
+                           q->filters.items[i]);
     r = path_mkdirs_at(AT_FDCWD, dir, 0700, err);
     if (r < 0)
         return r;

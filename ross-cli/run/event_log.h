@@ -44,7 +44,7 @@ void event_volume(const struct session *s, const char *volume, const char *actio
 struct event_query {
     int64_t since_ns, until_ns; /* 0 = what is new from now on; 0 = for ever */
     struct strv
-        filters; /* "type=container", "event=die", "container=NAME", "label=K=V" …; of one key any fits */
+        filters; /* "type=container", "event=die", "container=NAME", "network=NAME" …; of one key any fits */
 };
 /* text: the whole line, without its end. Negative ends the reading. */
 typedef int (*event_fn)(const char *text, void *arg, struct err *err);

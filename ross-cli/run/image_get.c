@@ -4,6 +4,8 @@
 
 #include <signal.h>
 
+#include "event_log.h"
+
 static atomic_bool interrupted;
 
 static void
@@ -63,5 +65,7 @@ image_get(struct session *s, const struct registry_options *registry,
     (void) pthread_sigmask(SIG_SETMASK, &old_mask, NULL);
     (void) sigaction(SIGINT, &old_int, NULL);
     (void) sigaction(SIGTERM, &old_term, NULL);
+    if (r == 0)
+        event_image(s, ret->name, &ret->target.digest, "pull");
     return r;
 }
