@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -27,6 +28,7 @@ static struct attached {
     const struct container *c;
     struct rpc_channel *ch;
     int done_fd;
+    sem_t following; /* nothing may be typed before: its answer would be taken for old */
     bool sig_proxy, left;
     int r;
     struct err err;
@@ -40,13 +42,22 @@ tell_done(struct attached *a)
     (void) !write(a->done_fd, &one, sizeof one);
 }
 
+static void
+on_log_end(void *arg)
+{
+    struct attached *a = arg;
+
+    (void) sem_post(&a->following);
+}
+
 static void *
 follow_log(void *arg)
 {
-    const struct container_logs how = {.follow = true, .tail = 0};
+    const struct container_logs how = {.follow = true, .tail = 0, .on_end = on_log_end, .arg = arg};
     struct attached *a = arg;
 
     a->r = container_logs(a->s, a->c, &how, &a->err);
+    (void) sem_post(&a->following);
     tell_done(a);
     return NULL;
 }
@@ -91,9 +102,12 @@ copy(struct attached *a, struct container_io *io, int *ret_status, struct err *e
     uint32_t status;
     int r;
 
+    (void) sem_init(&a->following, 0, 0);
     r = pthread_create(&thread, NULL, follow_log, a);
     if (r != 0)
         return err_sys(err, r, "start a thread");
+    while (sem_wait(&a->following) < 0)
+        ;
     r = container_io_copy(io, a->done_fd, &events, err);
     if (r < 0 || container_io_detached(io) || a->left) {
         (void) pthread_detach(thread);

@@ -331,6 +331,8 @@ container_logs(const struct session *s, const struct container *c, const struct 
                     container_name(c));
     if (r == 0)
         print_all(&reader);
+    if (r == 0 && how->on_end)
+        how->on_end(how->arg);
     if (r == 0 && how->follow)
         r = follow_to_end(s, c, &reader, dir, err);
     reader_done(&reader);

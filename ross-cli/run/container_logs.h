@@ -9,6 +9,10 @@ struct container_logs {
     bool follow, times;
     int64_t tail;     /* only the last so many lines; -1 = all */
     int64_t since_ns; /* only what is newer; 0 = all */
+    void (*on_end)(
+        void *
+            arg); /* what was there is printed, the rest comes as it is written; NULL = not asked */
+    void *arg;
 };
 
 /*
