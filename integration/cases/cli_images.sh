@@ -74,7 +74,7 @@ expect third ross run --rm from/docker:1 cat /etc/second
 tar -C "$WORK/demo" -cf "$WORK/layout.tar" .
 ross image import -q "$WORK/layout.tar" >/dev/null 2>&1 || ross image load -q --input "$WORK/layout.tar" >/dev/null
 expect tar ross run --rm demo echo tar
-cat "$WORK/docker.tar" | ross image load -q >/dev/null
+{ cat "$WORK/docker.tar" || true; } | ross image load -q >/dev/null # what comes after the end of an archive need not be read
 
 # a root file system: plain, compressed, through a pipe; with changes; and what is none
 mkdir -p "$WORK/rootfs"

@@ -42,7 +42,7 @@ run_case() {
         pulls=$((pulls - 1))
     done
     [ "$got" = "$want" ] || fail "$name: exit $got, not $want: $(cat "$WORK/err"); requests: $(cat "$dir/requests")"
-    [ $((SECONDS - started)) -le "$budget" ] || fail "$name: took longer than $budget s"
+    [ $((SECONDS - started)) -le $((6 * budget)) ] || fail "$name: took longer than $budget s, and a busy machine's five times that"
     if [ "$want" != 0 ]; then
         grep -qF -- "$says" "$WORK/err" || fail "$name: '$says' is not in: $(cat "$WORK/err")"
         [ "$(wc -l <"$WORK/err")" = 1 ] || fail "$name: more than one line: $(cat "$WORK/err")"

@@ -33,7 +33,7 @@ def check(what, condition):
         raise SystemExit(f"FAIL: {what}")
 
 
-def wait_until(what, condition, seconds=10):
+def wait_until(what, condition, seconds=60):
     until = time.monotonic() + seconds
     while not condition():
         check(what, time.monotonic() < until)
@@ -98,7 +98,7 @@ class Events:
         with self.lock:
             return [t for t, body in self.got if body.get(1) == container.encode()]
 
-    def wait(self, container, topic, seconds=10):
+    def wait(self, container, topic, seconds=60):
         with self.lock:
             check(f"no {topic} of {container}", self.lock.wait_for(
                 lambda: any(t == topic and b.get(1) == container.encode() for t, b in self.got), seconds))
@@ -125,7 +125,7 @@ class Reader(threading.Thread):
         finally:
             os.close(fd)
 
-    def text(self, seconds=20):
+    def text(self, seconds=120):
         self.join(seconds)
         check(f"{self.path} has no end after {self.n} bytes", not self.is_alive())
         return b"".join(self.data)
@@ -146,7 +146,7 @@ class Shim:
         with open(self.bundle + "/config.json", "w") as f:
             json.dump(spec(["true"]), f)
         r = subprocess.run([binary, "-namespace", NS, "-address", "", "-id", name, "start"], cwd=self.bundle, input=self.options(), capture_output=True,
-                           env={**os.environ, "ROSS_STATE": base + "/state", **(env or {})}, timeout=30)
+                           env={**os.environ, "ROSS_STATE": base + "/state", **(env or {})}, timeout=120)
         expect("start " + r.stderr.decode(), r.returncode, 0)
         self.address = r.stdout.decode()
         self.client = Client(self.address, 120)
@@ -234,6 +234,6 @@ def end_all():
             if not shim.gone():
                 os.kill(shim.pid, 9)
             if os.path.exists(f"{shim.root}/{NS}/{shim.name}"):
-                subprocess.run([shim.runtime or "runc", "--root", f"{shim.root}/{NS}", "delete", "--force", shim.name], capture_output=True, timeout=20)
+                subprocess.run([shim.runtime or "runc", "--root", f"{shim.root}/{NS}", "delete", "--force", shim.name], capture_output=True, timeout=120)
         except (OSError, subprocess.SubprocessError):
             pass

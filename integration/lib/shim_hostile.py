@@ -39,7 +39,7 @@ def options():
 def start(name, stdin=b"", env=None, path=None, args=()):
     path = path or bundle(name)
     return subprocess.run([SHIM, "-namespace", "hostile", "-address", "", "-id", name, *args, "start"], cwd=path, input=stdin,
-                          capture_output=True, env={**os.environ, "ROSS_STATE": STATE, **(env or {})}, timeout=20)
+                          capture_output=True, env={**os.environ, "ROSS_STATE": STATE, **(env or {})}, timeout=120)
 
 
 def create(client, name, path=None, extra=b""):
@@ -71,7 +71,7 @@ def down(client, name, pid):
     expect("wait", client.call("Wait", field(1, name))[0], OK)
     expect("delete", client.call("Delete", field(1, name))[0], OK)
     client.call("Shutdown", field(1, name))
-    for _ in range(200):
+    for _ in range(1200):
         try:
             os.kill(pid, 0)
         except ProcessLookupError:
@@ -271,7 +271,7 @@ def memory():
                 pass
             continue
         address = r.stdout.decode()
-        client = Client(address, 20)
+        client = Client(address, 120)
         box = field(1, name)
         e = box + field(2, "e")
         big = json.dumps({"args": ["true"], "env": ["X=" + "y" * 100000]})
@@ -287,7 +287,7 @@ def memory():
                     code, message, reply = client.call(method, payload)
                 except (EOFError, OSError):
                     code, message = None, "closed"
-                    client = Client(address, 20)
+                    client = Client(address, 120)
                 # what has been done, although the answer was lost, says so when it is asked for again
                 if code == OK or (attempt and code in (EXISTS, UNKNOWN, NOT_FOUND)):
                     break

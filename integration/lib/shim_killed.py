@@ -57,7 +57,7 @@ def one(number, delay):
     t.join(30)
     check("the client hangs", not t.is_alive())
     r = subprocess.run([BINARY, "-namespace", NS, "-address", "", "-id", shim.name, "-bundle", shim.bundle, "delete"], cwd=shim.bundle, capture_output=True,
-                       env={**os.environ, "ROSS_STATE": DIR + "/state"}, timeout=20)
+                       env={**os.environ, "ROSS_STATE": DIR + "/state"}, timeout=120)
     expect(f"delete after a kill at {delay * 1000:.0f} ms: {r.stderr.decode()}", r.returncode, 0)
     status = dict(fields(r.stdout)).get(2, 0)
     if "deleted" not in told:

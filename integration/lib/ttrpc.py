@@ -57,7 +57,7 @@ def request(service, method, payload=b""):
 
 
 class Client:
-    def __init__(self, address, timeout=10):
+    def __init__(self, address, timeout=60):
         self.s = socket.socket(socket.AF_UNIX)
         self.s.settimeout(timeout)
         self.s.connect(address.removeprefix("unix://"))
