@@ -4,6 +4,8 @@
 # A copy of the tree below OUT is built by a user without rights; it stays, so that the next build does only what changed.
 set -euo pipefail
 top=$(cd "$(dirname "$(readlink -f "$0")")/../.." && pwd)
+# shellcheck source=/dev/null
+. "$top/integration/lib/tries.sh"
 out=${1:-$top/build/deb}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
@@ -26,9 +28,9 @@ install_needed() {
     [ "$(id -u)" = 0 ] || die "packages are missing (${tools[*]} and what dpkg-checkbuilddeps lists), install them as root"
     export DEBIAN_FRONTEND=noninteractive
     {
-        apt-get -o DPkg::Lock::Timeout=600 update -qq &&
-            apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends dpkg-dev debhelper lintian &&
-            apt-get -o DPkg::Lock::Timeout=600 build-dep -y -qq --no-install-recommends "$tree"
+        { tries apt-get -o DPkg::Lock::Timeout=600 update -qq -o "$WHOLE_LISTS" || apt-get -o DPkg::Lock::Timeout=600 update -qq; } &&
+            tries apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends dpkg-dev debhelper lintian &&
+            tries apt-get -o DPkg::Lock::Timeout=600 build-dep -y -qq --no-install-recommends "$tree"
     } >"$log" 2>&1 || { tail -20 "$log" >&2; die "installing build dependencies failed"; }
 }
 
