@@ -285,7 +285,7 @@ check_command(const struct settings *set, struct err *err)
                             .rate_bytes = set->rate_bytes,
                             .rebuild_ns = set->ns ? set->ns : "default",
                             .to = stdout};
-    struct check_result res;
+    struct check_result res = {0};
     int lock_fd, r = 0;
 
     if (set->repair)

@@ -248,7 +248,7 @@ local_reader_open(struct content *c, const struct call_ctx *ctx, const struct di
     r = local_info(c, ctx, d, &i, err);
     if (r == 0)
         r = blob_store_read(l->store->files, d, &fd, &size, err);
-    if (r < 0)
+    if (r != 0)
         return r;
     if (size != i.size_bytes) {
         (void) fd_close(fd);
@@ -358,6 +358,7 @@ list_rows(struct content_store *s, const char *ns, const struct strv *but,
     int r;
 
     do {
+        n = 0;
         r = ingest_page(s, ns, after, page, &n, err);
         for (size_t i = 0; i < n; i++) {
             after = page[i].id;
@@ -405,7 +406,7 @@ local_abort(struct content *c, const struct call_ctx *ctx, const char *ref, stru
     r = content_local_ns(l, ctx, &ns, err);
     if (r == 0)
         r = content_store_abort(l->store, ns, ref, &found, err);
-    if (r < 0)
+    if (r != 0)
         return r;
     if (!found && *ns)
         return err_set(err, CODE_NOT_FOUND, "ref %.200s: not found", ref);

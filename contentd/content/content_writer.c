@@ -616,7 +616,7 @@ content_local_writer_open(struct content *c, const struct call_ctx *ctx,
         r = check_open(open, err);
     if (r == 0)
         r = ingest_table_lock(l->store->open, ns, open->ref, &slot, err);
-    if (r < 0)
+    if (r != 0)
         return r;
     w = xcalloc(1, sizeof *w);
     w->base.ops = &local_writer_ops;
