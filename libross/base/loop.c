@@ -103,13 +103,16 @@ bury(struct loop *l)
 void
 loop_free(struct loop *l)
 {
+    struct loop_io *io, *next;
     struct post *post;
 
     if (!l)
         return;
     assert(l->depth == 0);
-    while (l->ios)
-        loop_io_free(l->ios);
+    for (io = l->ios; io; io = next) {
+        next = io->next;
+        loop_io_free(io);
+    }
     while (l->n_timers)
         loop_timer_free(l->heap[l->n_timers - 1]);
     while ((post = l->posts)) {
@@ -247,19 +250,26 @@ loop_timer_add(struct loop *l, int64_t at_ns, loop_timer_fn fn, void *arg)
     return t;
 }
 
+/* Takes the timer at that place out of the heap; the last one of the array fills the gap. */
+static struct loop_timer *
+heap_take(struct loop *l, size_t at)
+{
+    struct loop_timer *t = l->heap[at], *last = l->heap[--l->n_timers];
+
+    if (at < l->n_timers) {
+        assert(last != t);
+        heap_settle(l, last, at);
+    }
+    return t;
+}
+
 void
 loop_timer_free(struct loop_timer *t)
 {
-    struct loop_timer *last;
-    struct loop *l;
-
     if (!t)
         return;
-    l = t->loop;
-    last = l->heap[--l->n_timers];
-    if (last != t)
-        heap_settle(l, last, t->at);
-    free(t);
+    assert(t->loop->heap[t->at] == t);
+    free(heap_take(t->loop, t->at));
 }
 
 static void
@@ -272,10 +282,10 @@ fire_timers(struct loop *l)
     void *arg;
 
     for (; left && l->n_timers && l->heap[0]->at_ns <= now; left--) {
-        t = l->heap[0];
+        t = heap_take(l, 0);
         fn = t->fn;
         arg = t->arg;
-        loop_timer_free(t);
+        free(t);
         fn(arg);
     }
 }
