@@ -2,6 +2,7 @@
 /* The content contract over a channel. */
 #include "content_client.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -387,8 +388,10 @@ writer_of(struct content_writer *w)
 static int
 take_answer(struct client_writer *w, const MSG(WriteContentResponse) * m, struct err *err)
 {
-    int r = wire_digest_from(m->digest, &w->last.digest, err);
+    int r;
 
+    assert(m);
+    r = wire_digest_from(m->digest, &w->last.digest, err);
     if (r < 0)
         return err_wrap(err, r, "answer of the content store");
     w->last.offset = m->offset;
@@ -404,7 +407,7 @@ static int
 ask(struct client_writer *w, const MSG(WriteContentRequest) * rq, struct err *err)
 {
     AUTO(arena) a = {0};
-    void *m;
+    void *m = NULL;
     int r;
 
     if (w->ended)
@@ -414,10 +417,12 @@ ask(struct client_writer *w, const MSG(WriteContentRequest) * rq, struct err *er
     if (r == 0)
         r = rpc_stream_recv(w->stream, &a, &m, err);
     w->ended = r <= 0;
+    if (r < 0)
+        return r;
     if (r == 0)
         return err_set(err, CODE_INTERNAL, "ref %.200s: the content store ended the write early",
                        w->ref);
-    return r < 0 ? r : take_answer(w, m, err);
+    return take_answer(w, m, err);
 }
 
 static int

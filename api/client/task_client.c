@@ -30,9 +30,11 @@ call(struct rpc_channel *ch, const struct call_ctx *ctx, const char *method, con
     int r;
 
     r = rpc_invoke(ch, ctx, &containerd__task__v2__task__descriptor, method, req, a, &reply, err);
-    if (r == 0 && ret)
+    if (r < 0)
+        return r;
+    if (ret)
         *(void **) ret = reply;
-    return r;
+    return 0;
 }
 
 /* Fields of requests are not const in protobuf-c, though packing only reads them. */

@@ -101,15 +101,8 @@ call_new(const struct rpc_call_ops *ops, const struct rpc_route *route, const st
 }
 
 static void
-call_unref(struct loop_call *c)
+call_free(struct loop_call *c)
 {
-    int left;
-
-    (void) pthread_mutex_lock(&c->lock);
-    left = --c->refs;
-    (void) pthread_mutex_unlock(&c->lock);
-    if (left)
-        return;
     queue_done(&c->up);
     queue_done(&c->down);
     arena_done(&c->recv_arena);
@@ -117,6 +110,18 @@ call_unref(struct loop_call *c)
     (void) pthread_cond_destroy(&c->changed);
     (void) pthread_mutex_destroy(&c->lock);
     free(c);
+}
+
+static void
+call_unref(struct loop_call *c)
+{
+    int left;
+
+    (void) pthread_mutex_lock(&c->lock);
+    left = --c->refs;
+    (void) pthread_mutex_unlock(&c->lock);
+    if (left == 0)
+        call_free(c);
 }
 
 /* Waits for a change while the caller's patience lasts; called with the lock held. */
@@ -160,7 +165,6 @@ call_end(struct loop_call *c, int r, const ProtobufCMessage *reply, const struct
     c->err = own;
     (void) pthread_cond_broadcast(&c->changed);
     (void) pthread_mutex_unlock(&c->lock);
-    call_unref(c);
 }
 
 /* ---- unary ---- */
@@ -168,7 +172,10 @@ call_end(struct loop_call *c, int r, const ProtobufCMessage *reply, const struct
 static void
 unary_finish(struct rpc_call *call, int r, const ProtobufCMessage *reply, const struct err *err)
 {
-    call_end(CONTAINER_OF(call, struct loop_call, call), r, reply, err);
+    struct loop_call *c = CONTAINER_OF(call, struct loop_call, call);
+
+    call_end(c, r, reply, err);
+    call_unref(c);
 }
 
 static const struct rpc_call_ops unary_ops = {.finish = unary_finish};
@@ -184,6 +191,7 @@ loopback_invoke(struct rpc_channel *ch, const struct call_ctx *ctx,
     struct packed p = {0};
     struct rpc_route route;
     struct loop_call *c;
+    bool answered;
     int r;
 
     r = rpc_route_find(lb->services, lb->n, svc->name, strlen(svc->name), method->name,
@@ -197,7 +205,8 @@ loopback_invoke(struct rpc_channel *ch, const struct call_ctx *ctx,
     c = call_new(&unary_ops, &route, ctx);
     r = rpc_call_run(&c->call, p.bytes, p.n, &ended);
     packed_done(&p);
-    if (r != RPC_LATER)
+    answered = r != RPC_LATER;
+    if (answered)
         call_end(c, r, r == 0 ? c->call.reply : NULL, &ended);
 
     (void) pthread_mutex_lock(&c->lock);
@@ -214,7 +223,11 @@ loopback_invoke(struct rpc_channel *ch, const struct call_ctx *ctx,
                        err);
     else if (!c->ended)
         rpc_call_cancel(&c->call);
-    call_unref(c);
+    /* the handler's reference is unused when it answered at once */
+    if (answered)
+        call_free(c);
+    else
+        call_unref(c);
     return r;
 }
 
@@ -308,6 +321,7 @@ stream_thread(void *arg)
         r = rpc_call_run(&c->call, p.bytes, p.n, &err);
     packed_done(&p);
     call_end(c, r, r == 0 ? c->call.reply : NULL, &err);
+    call_unref(c);
     return NULL;
 }
 
@@ -332,8 +346,7 @@ loopback_stream_open(struct rpc_channel *ch, const struct call_ctx *ctx,
     c->caller_ctx = *ctx;
     r = pthread_create(&c->thread, NULL, stream_thread, c);
     if (r) {
-        call_unref(c);
-        call_unref(c);
+        call_free(c);
         return err_sys(err, r, "start a thread");
     }
     *ret = &c->stream;

@@ -214,13 +214,16 @@ void
 ttrpc_async_free(struct ttrpc_async *c)
 {
     struct err err = {0};
+    struct pending *p;
 
     if (!c)
         return;
     ttrpc_conn_free(TAKE(c->conn));
     (void) err_set(&err, CODE_CANCELED, "the client is closed");
-    while (c->calls)
-        pending_end(c->calls, -CODE_CANCELED, &err);
+    while ((p = c->calls)) {
+        c->calls = p->next;
+        pending_end(p, -CODE_CANCELED, &err);
+    }
     free(c->address);
     free(c);
 }

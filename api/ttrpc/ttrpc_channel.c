@@ -439,10 +439,10 @@ channel_invoke(struct rpc_channel *base, const struct call_ctx *ctx,
     r = request_send(&s, 0, payload, err);
     if (r == 0)
         r = stream_take(&s, &reply, err);
-    if (r == 0)
-        r = err_set(err, CODE_INTERNAL, "%s/%s answered nothing", svc->name, method->name);
-    if (r == 1)
+    if (reply)
         r = rpc_unpack(method->output, arena, reply->bytes, reply->n, ret_reply, err);
+    else if (r == 0)
+        r = err_set(err, CODE_INTERNAL, "%s/%s answered nothing", svc->name, method->name);
     stream_done(&s);
     return r;
 }
@@ -550,7 +550,7 @@ channel_stream_recv(struct rpc_stream *base, struct arena *arena, void **ret_msg
     r = stream_start(s, err);
     if (r == 0)
         r = stream_take(s, &p, err);
-    if (r != 1)
+    if (!p)
         return r;
     r = rpc_unpack(s->method->output, arena, p->bytes, p->n, ret_msg, err);
     return r < 0 ? r : 1;

@@ -485,10 +485,14 @@ ttrpc_server_new(struct loop *loop, int listen_fd, const struct rpc_service *ser
 void
 ttrpc_server_free(struct ttrpc_server *s)
 {
+    struct client *c;
+
     if (!s)
         return;
-    while (s->first)
-        client_free(s->first);
+    while ((c = s->first)) {
+        s->first = c->next;
+        client_free(c);
+    }
     loop_io_free(s->listen_io);
     (void) fd_close(s->spare_fd);
     free(s->services);
