@@ -30,6 +30,8 @@ run_steps(struct db_conn *c, const struct db_options *opt, struct err *err)
 
     /* Another process may have done it while we waited for the lock. */
     r = check_version(c, opt, &version, err);
+    if (r < 0)
+        return r;
     for (size_t i = (size_t) version; r == 0 && i < opt->n_migrations; i++) {
         r = db_conn_exec(c, opt->migrations[i], err);
         if (r < 0)

@@ -105,6 +105,7 @@ db_query_args(struct db_txn *t, struct db_stmt **ret, struct err *err, const cha
         if (r < 0)
             return r;
     }
+    assert(q);
     q->in_use = true;
     t->conn->n_in_use++;
     bind_all(q, args, n);
@@ -134,7 +135,7 @@ db_run_args(struct db_txn *t, struct err *err, const char *sql, const struct db_
     int before, r;
 
     r = db_query_args(t, &q, err, sql, args, n);
-    if (r < 0)
+    if (r != 0)
         return r;
     before = sqlite3_total_changes(t->conn->sq);
     do {
