@@ -346,10 +346,12 @@ int
 registry_resolve(struct registry *r, const struct oci_ref *ref, struct oci_desc *ret,
                  struct err *err)
 {
-    struct resolve to = {.ref = ref, .want = digest_is_set(&ref->digest) ? &ref->digest : NULL};
+    struct resolve to = {.ref = ref};
     int rc;
 
-    assert(to.want || ref->tag);
+    assert(ref->tag || digest_is_set(&ref->digest));
+    if (digest_is_set(&ref->digest))
+        to.want = &ref->digest;
     rc = ask_servers(r, ref, HOST_RESOLVE, resolve_at, &to, err);
     if (rc == 0)
         rc = resolved_check(&to.desc, err);
@@ -479,6 +481,7 @@ blob_open_at(struct registry *r, struct request *q, void *arg, struct err *err)
     q->headers = &headers;
     q->path = path;
     status = request_send(r, q, &c, err);
+    q->headers = NULL;
     strv_done(&headers);
     if (status < 0)
         return status;

@@ -97,7 +97,7 @@ registry_tags(struct registry *r, const struct oci_ref *ref, struct strv *ret, s
     struct request q = {.registry = ref->domain, .scope = scope, .method = "GET", .path = path};
     int rc = home(r, ref->domain, &q.host, err);
 
-    return rc < 0 ? rc : list_pages(r, &q, "tags", ret, err);
+    return rc != 0 ? rc : list_pages(r, &q, "tags", ret, err);
 }
 
 int
@@ -108,7 +108,7 @@ registry_catalog(struct registry *r, const char *host, struct strv *ret, struct 
         .registry = host, .scope = "registry:catalog:*", .method = "GET", .path = path};
     int rc = home(r, host, &q.host, err);
 
-    return rc < 0 ? rc : list_pages(r, &q, "repositories", ret, err);
+    return rc != 0 ? rc : list_pages(r, &q, "repositories", ret, err);
 }
 
 int
@@ -118,7 +118,7 @@ registry_ping(struct registry *r, const char *host, struct err *err)
     struct request q = {.registry = host, .method = "GET", .path = "/"};
     int rc = home(r, host, &q.host, err), status;
 
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     status = request_send(r, &q, &c, err);
     if (status < 0)
@@ -170,7 +170,7 @@ registry_referrers(struct registry *r, const struct oci_ref *ref, const struct d
         .registry = ref->domain, .scope = scope, .method = "GET", .path = api, .headers = &headers};
     int rc = home(r, ref->domain, &q.host, err);
 
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     strv_add(&headers, "Accept: " MEDIA_OCI_INDEX);
     rc = get_index(r, &q, ret, err);

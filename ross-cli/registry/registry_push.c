@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ross-cli/registry/registry_push.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "libross/base/log.h"
@@ -239,6 +240,7 @@ upload_once(struct push *p, bool mount, int64_t chunk, bool *ret_mounted, int *r
     *ret_mounted = rc == 1;
     if (rc != 0)
         return rc < 0 ? rc : 0;
+    assert(url);
     p->piece_left = 0;
     rc = p->source->restart(p->source->arg, err);
     if (rc < 0)
