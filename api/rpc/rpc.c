@@ -9,7 +9,8 @@
 #include "rpc_wire.h"
 
 #define SEND_BUFFER_SIZE (64 * 1024)
-#define META_NAME_MAX    4096 /* namespace and lease names; longer ones are not kept */
+#define META_NAME_MAX    4096 /* namespace and lease names; longer ones become NAME_REFUSED */
+#define NAME_REFUSED     "?"  /* a name that no validation lets through */
 
 /* ---- the serving side ---- */
 
@@ -44,9 +45,12 @@ rpc_call_meta(struct rpc_call *call, const char *key, size_t key_len, const char
         slot = &call->ctx.ns;
     else if (key_is(key, key_len, "containerd-lease"))
         slot = &call->ctx.lease;
-    if (!slot || *slot || value_len > META_NAME_MAX || memchr(value, '\0', value_len))
+    if (!slot || *slot)
         return; /* the first value counts, reference 12.1 */
-    *slot = arena_strndup(&call->arena, value, value_len);
+    if (value_len > META_NAME_MAX || memchr(value, '\0', value_len))
+        *slot = NAME_REFUSED; /* not the same as none: that would be another view of the store */
+    else
+        *slot = arena_strndup(&call->arena, value, value_len);
 }
 
 /* A handler's failure always carries a code and a sentence. */

@@ -62,8 +62,8 @@ string_check(const ProtobufCMessageDescriptor *desc, const ProtobufCFieldDescrip
     for (size_t i = 0; i < n; i += len) {
         len = p[i] ? utf8_sequence(p + i, n - i) : 0;
         if (!len)
-            return err_set(err, CODE_INTERNAL, "field %s of %s holds %s", field->name, desc->name,
-                           p[i] ? "invalid UTF-8" : "a NUL byte");
+            return err_set(err, CODE_INVALID_ARGUMENT, "field %s of %s holds %s: invalid argument",
+                           field->name, desc->name, p[i] ? "invalid UTF-8" : "a NUL byte");
     }
     return 0;
 }

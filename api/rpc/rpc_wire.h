@@ -8,8 +8,8 @@
 #define RPC_NESTING_MAX 100                /* messages within messages, as protobuf's own limit */
 
 /*
- * Unpacks n bytes of a peer into the arena. Internal when they are not a message of this type, when a string is
- * not UTF-8 or holds a NUL; ResourceExhausted beyond RPC_UNPACK_MAX.
+ * Unpacks n bytes of a peer into the arena. Internal when they are not a message of this type, InvalidArgument when a
+ * string is not UTF-8 or holds a NUL, ResourceExhausted beyond RPC_UNPACK_MAX.
  */
 int rpc_unpack(const ProtobufCMessageDescriptor *desc, struct arena *arena, const void *bytes,
                size_t n, void **ret_msg, struct err *err);

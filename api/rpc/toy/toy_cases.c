@@ -92,7 +92,7 @@ toy_case_errors(struct rpc_channel *ch)
                 &err);
     w = word("spin", 0);
     w.text = (char *) "\xff";
-    assert_code(echo(ch, NULL, &w, &arena, &out, &err), CODE_INTERNAL, &err);
+    assert_code(echo(ch, NULL, &w, &arena, &out, &err), CODE_INVALID_ARGUMENT, &err);
     w = word("late", 0);
     assert_code(rpc_invoke(ch, &past, SVC, "Later", &w, &arena, &reply, &err),
                 CODE_DEADLINE_EXCEEDED, &err);

@@ -16,8 +16,12 @@ import (
 	"testing"
 	"time"
 
+	containersapi "github.com/containerd/containerd/api/services/containers/v1"
 	contentapi "github.com/containerd/containerd/api/services/content/v1"
+	imagesapi "github.com/containerd/containerd/api/services/images/v1"
 	leasesapi "github.com/containerd/containerd/api/services/leases/v1"
+	nsapi "github.com/containerd/containerd/api/services/namespaces/v1"
+	"github.com/containerd/containerd/api/types"
 	"github.com/containerd/containerd/content"
 	"github.com/containerd/containerd/content/proxy"
 	"github.com/containerd/containerd/errdefs"
@@ -27,6 +31,7 @@ import (
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
@@ -36,6 +41,7 @@ type service struct {
 	conn *grpc.ClientConn
 	cs   content.Store
 	pid  int
+	root string
 }
 
 func newService(t *testing.T) *service {
@@ -61,7 +67,7 @@ func newService(t *testing.T) *service {
 			t.Errorf("log: %s", text)
 		}
 	})
-	s := &service{t: t, conn: conn, cs: proxy.NewContentStore(contentapi.NewContentClient(conn))}
+	s := &service{t: t, conn: conn, cs: proxy.NewContentStore(contentapi.NewContentClient(conn)), root: root}
 	text, err := os.ReadFile(filepath.Join(root, "r", "ross-contentd.lock"))
 	if err != nil {
 		t.Fatal(err)
@@ -216,6 +222,59 @@ func TestVanishedWriter(t *testing.T) {
 
 func code(err error) codes.Code { return status.Code(err) }
 
+// refusesBytes: a NUL, and what is not UTF-8, in every kind of name, over every service.
+func (s *service) refusesBytes(ctx context.Context) {
+	cs, images := contentapi.NewContentClient(s.conn), imagesapi.NewImagesClient(s.conn)
+	boxes, leased, spaces := containersapi.NewContainersClient(s.conn), leasesapi.NewLeasesClient(s.conn), nsapi.NewNamespacesClient(s.conn)
+	for _, bad := range []string{"a\x00b", "\x00", "a\xffb", "a\xed\xa0\x80"} {
+		target := types.Descriptor{MediaType: "m", Digest: digest.FromString("x"), Size_: 1}
+		labels := map[string]string{bad: "v"}
+		calls := map[string]func() error{
+			"info":   func() error { _, err := cs.Info(ctx, &contentapi.InfoRequest{Digest: digest.Digest(bad)}); return err },
+			"status": func() error { _, err := cs.Status(ctx, &contentapi.StatusRequest{Ref: bad}); return err },
+			"abort":  func() error { _, err := cs.Abort(ctx, &contentapi.AbortRequest{Ref: bad}); return err },
+			"list statuses": func() error {
+				_, err := cs.ListStatuses(ctx, &contentapi.ListStatusesRequest{Filters: []string{bad}})
+				return err
+			},
+			"image name": func() error {
+				_, err := images.Create(ctx, &imagesapi.CreateImageRequest{Image: imagesapi.Image{Name: bad, Target: target}})
+				return err
+			},
+			"image label": func() error {
+				_, err := images.Create(ctx, &imagesapi.CreateImageRequest{Image: imagesapi.Image{Name: "i", Target: target, Labels: labels}})
+				return err
+			},
+			"image get":    func() error { _, err := images.Get(ctx, &imagesapi.GetImageRequest{Name: bad}); return err },
+			"image delete": func() error { _, err := images.Delete(ctx, &imagesapi.DeleteImageRequest{Name: bad}); return err },
+			"container":    func() error { _, err := boxes.Get(ctx, &containersapi.GetContainerRequest{ID: bad}); return err },
+			"container label": func() error {
+				_, err := boxes.Create(ctx, &containersapi.CreateContainerRequest{Container: containersapi.Container{ID: "c", Labels: labels}})
+				return err
+			},
+			"lease": func() error { _, err := leased.Create(ctx, &leasesapi.CreateRequest{ID: bad}); return err },
+			"lease label": func() error {
+				_, err := leased.Create(ctx, &leasesapi.CreateRequest{ID: "l", Labels: labels})
+				return err
+			},
+			"lease filter": func() error { _, err := leased.List(ctx, &leasesapi.ListRequest{Filters: []string{bad}}); return err },
+			"namespace": func() error {
+				_, err := spaces.Create(ctx, &nsapi.CreateNamespaceRequest{Namespace: nsapi.Namespace{Name: bad}})
+				return err
+			},
+			"namespace header": func() error {
+				_, err := cs.Info(metadata.AppendToOutgoingContext(context.Background(), "containerd-namespace", strings.Repeat("n", 5000)), &contentapi.InfoRequest{Digest: digest.FromString("x")})
+				return err
+			},
+		}
+		for what, call := range calls {
+			if err := call(); code(err) != codes.InvalidArgument {
+				s.t.Errorf("%s %q: %v", what, bad, err)
+			}
+		}
+	}
+}
+
 // TestHostile: refused with InvalidArgument (or by the transport), and nothing is stored.
 func TestHostile(t *testing.T) {
 	s := newService(t)
@@ -240,6 +299,10 @@ func TestHostile(t *testing.T) {
 		{Action: contentapi.WriteActionStat, Ref: strings.Repeat("r", 5000)},
 		{Action: contentapi.WriteActionStat, Ref: "a", Expected: "sha256:zz"},
 		{Action: 17, Ref: "a"},
+		{Action: contentapi.WriteActionStat, Ref: "a", Expected: "sha256:../../x"},
+		{Action: contentapi.WriteActionStat, Ref: "a\x00b"},
+		{Action: contentapi.WriteActionStat, Ref: "a\xff"},
+		{Action: contentapi.WriteActionCommit, Ref: "a", Labels: map[string]string{"k": "v\x00"}},
 	}
 	for i := range writes {
 		stream, err := api.Write(ctx)
@@ -253,6 +316,7 @@ func TestHostile(t *testing.T) {
 			t.Errorf("write %d: %v", i, err)
 		}
 	}
+	s.refusesBytes(ctx)
 	// labels beyond the limit at a commit
 	w, err := s.cs.Writer(ctx, content.WithRef("labels"))
 	if err != nil {
@@ -268,6 +332,23 @@ func TestHostile(t *testing.T) {
 	w.Close()
 	if _, err := s.cs.Info(ctx, digest.FromString("labelled")); !errdefs.IsNotFound(err) {
 		t.Errorf("it was stored: %v", err)
+	}
+	// a ref is a name, not a path
+	climb, err := s.cs.Writer(ctx, content.WithRef("../../../climb"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := climb.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	climb.Close()
+	for _, dir := range []string{"..", "../..", "../../.."} {
+		if _, err := os.Lstat(filepath.Join(s.root, "r", "content", "ingest", dir, "climb")); err == nil {
+			t.Errorf("a ref with .. made a file in %s", dir)
+		}
+	}
+	if err := s.cs.Abort(ctx, "../../../climb"); err != nil {
+		t.Error(err)
 	}
 	// a message beyond 16 MiB
 	stream, err := api.Write(ctx)
