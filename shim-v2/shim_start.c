@@ -246,7 +246,7 @@ start(const struct shim_args *args, struct bootstrap *b, struct err *err)
     r = bundle_spec_read(cwd, &spec, err);
     if (r == 0)
         r = address_make(args, b, spec.group ? spec.group : args->id, &address, err);
-    if (r < 0)
+    if (r != 0)
         return r;
     r = shim_socket_listen(address, &listen_fd, err);
     if (r == 0) {

@@ -24,7 +24,8 @@
 /* ---- the image ---- */
 
 static int
-pull(struct session *s, const struct run_options *opt, struct pull_options *how, struct err *err)
+pull(struct session *s, const struct run_options *opt, const struct pull_options *how,
+     struct err *err)
 {
     const struct registry_options registry = {.plain_http = opt->plain_http};
     AUTO(pull_result) result = {0};
@@ -50,10 +51,11 @@ check_unpacked(struct session *s, const char *name, const struct image_view *vie
 }
 
 static int
-get_image(struct session *s, const struct run_options *opt, struct pull_options *how,
+get_image(struct session *s, const struct run_options *opt, const struct pull_options *asked,
           struct image *ret, struct image_view *ret_view, struct err *err)
 {
-    const char *name = how->reference;
+    struct pull_options how = *asked;
+    const char *name = how.reference;
     const char *policy = opt->pull ? opt->pull : "missing";
     AUTO(oci_platform) platform = {0};
     struct content *content;
@@ -66,10 +68,10 @@ get_image(struct session *s, const struct run_options *opt, struct pull_options 
     if (opt->platform)
         r = platform_parse(opt->platform, &platform, err);
     if (opt->platform)
-        how->platform = &platform;
+        how.platform = &platform;
     if (r == 0)
         r = session_content(s, &content, err);
-    if (r < 0)
+    if (r != 0)
         return r;
     for (int round = 0;; round++) {
         AUTO(image_view) view = {0};
@@ -78,7 +80,7 @@ get_image(struct session *s, const struct run_options *opt, struct pull_options 
         r = round == 0 && strcmp(policy, "always") == 0 ? -CODE_NOT_FOUND
                                                         : image_find(s, name, &image, err);
         if (r == 0)
-            r = image_open(content, &s->ctx, &image, how->platform, &view, err);
+            r = image_open(content, &s->ctx, &image, how.platform, &view, err);
         if (r == 0 && round == 0)
             r = check_unpacked(s, name, &view, err);
         if (r == 0) {
@@ -88,7 +90,7 @@ get_image(struct session *s, const struct run_options *opt, struct pull_options 
         }
         if (r != -CODE_NOT_FOUND || round > 0 || strcmp(policy, "never") == 0)
             return r;
-        r = pull(s, opt, how, err);
+        r = pull(s, opt, &how, err);
         if (r < 0)
             return r;
     }
@@ -119,7 +121,7 @@ make_volatile(struct mount_list *mounts)
 
 /* The image, fetched when needed, and the container with its bundle. */
 static int
-get_and_make(struct session *s, const struct run_options *opt, struct pull_options *how,
+get_and_make(struct session *s, const struct run_options *opt, const struct pull_options *how,
              const struct strv *args, bool start, struct timing *timing, struct made_container *ret,
              struct err *err)
 {
@@ -191,7 +193,7 @@ container_run(struct session *s, const struct run_options *opt, const char *imag
               const struct strv *args, pull_event_fn on_pull, void *on_pull_arg, int *ret_status,
               char **ret_id, struct err *err)
 {
-    struct pull_options pull_how = {
+    const struct pull_options pull_how = {
         .reference = image_name,
         .on_event = on_pull,
         .on_event_arg = on_pull_arg,

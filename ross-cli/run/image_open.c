@@ -31,7 +31,7 @@ find_manifest(struct content *content, const struct call_ctx *ctx, const struct 
     r = content_read_blob(content, ctx, &image->target, &bytes, err);
     if (r == 0)
         r = oci_document_kind(bytes.data, bytes.len, image->target.media_type, &kind, err);
-    if (r < 0)
+    if (r != 0)
         return r;
     if (kind != MEDIA_INDEX) {
         *ret = oci_desc_clone(&image->target);

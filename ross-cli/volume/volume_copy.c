@@ -240,7 +240,7 @@ copy_dir(struct copy *c, int from_fd, int to_fd, const char *path, unsigned dept
     (void) closedir(dir);
     if (r == 0 && fstat(from_fd, &st) < 0)
         r = err_sys(c->err, errno, "look at '%s'", path);
-    return r < 0 ? r : copy_attributes(c, from_fd, to_fd, &st, path);
+    return r != 0 ? r : copy_attributes(c, from_fd, to_fd, &st, path);
 }
 
 int
