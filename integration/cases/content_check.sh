@@ -7,7 +7,7 @@ containerd_bin 1.6
 CD_ADDRESS=$ROSS_STATE/contentd.sock
 flags=(--root "$ROSS_ROOT" --state "$ROSS_STATE")
 dir=$ROSS_ROOT/content/blobs/sha256
-has() { grep "$@" >/dev/null; }
+has() { finds "$@"; }
 
 start() {
     "$BIN/ross-contentd" "${flags[@]}" 2>>"$WORK/contentd.log" &

@@ -9,7 +9,7 @@ version=$1
 containerd_bin "$version"
 CD_ADDRESS=$ROSS_STATE/contentd.sock
 # unlike grep -q it reads to the end, so that the writer never meets a closed pipe
-has() { grep "$@" >/dev/null; }
+has() { finds "$@"; }
 local_flag=()
 [ "$version" = 2.1 ] && local_flag=(--local)
 "$BIN/ross-contentd" --root "$ROSS_ROOT" --state "$ROSS_STATE" --log-level debug 2>"$WORK/contentd.log" &

@@ -10,7 +10,7 @@ flags=(--root "$ROSS_ROOT" --state "$ROSS_STATE")
 "$BIN/ross-contentd" "${flags[@]}" --log-level debug 2>"$WORK/contentd.log" &
 PIDS+=($!)
 wait_for 10 test -S "$CD_ADDRESS" || fail "ross-contentd does not start: $(cat "$WORK/contentd.log")"
-has() { grep "$@" >/dev/null; }
+has() { finds "$@"; }
 files() { ls "$ROSS_ROOT/content/blobs/sha256" | wc -l; }
 put() { # put TEXT [ctr flags…] → digest
     local text=$1 digest

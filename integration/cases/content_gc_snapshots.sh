@@ -7,7 +7,7 @@
 need skopeo python3 mkfs.ext4
 containerd_bin 1.6
 CD_ADDRESS=$ROSS_STATE/contentd.sock
-has() { grep "$@" >/dev/null; }
+has() { finds "$@"; }
 flags=(--root "$ROSS_ROOT" --state "$ROSS_STATE")
 gc() { "$BIN/ross-contentd" gc "${flags[@]}" "$@"; }
 snap() { "$CD_BIN/ctr" --address "$ROSS_STATE/snapshotter.sock" snapshots --snapshotter ross "$@"; }

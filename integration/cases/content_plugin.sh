@@ -9,7 +9,7 @@
 need skopeo umoci runc jq
 version=$1
 plugin=$ROSS_STATE/contentd-plugin.sock
-has() { grep "$@" >/dev/null; }
+has() { finds "$@"; }
 
 start_contentd() {
     "$BIN/ross-contentd" --root "$ROSS_ROOT" --state "$ROSS_STATE" --log-level debug 2>>"$WORK/contentd.log" &
