@@ -9,6 +9,10 @@
  * A piece is free again when the hasher and the taker are both through with it. Each of the three is about equally dear
  * for a gzip layer (inflate 700 MB/s, sha256 1 GB/s, small files 500 MB/s), so with two or three processors the time
  * tends to the largest instead of the sum.
+ *
+ * A thread that has to wait is woken when there is work for a while (HASH_BATCH, ROOM_BATCH), not for each piece; only the
+ * taker, who is most often the last, gets each one at once. The ring is long enough to let the reader run ahead while the
+ * taker makes a thousand small files, and the taker live on that while one large one is inflated.
  */
 #include "tar_feed.h"
 
@@ -17,9 +21,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define PIECES 8
-#define PIECE_BYTES                                                                                \
-    ((size_t) 256 * 1024) /* stays in the processor's cache until all three have seen it */
+#define PIECES      16
+#define PIECE_BYTES ((size_t) 512 * 1024) /* the whole ring stays in the processor's last cache */
+#define HASH_BATCH  4                     /* pieces there when the hasher is woken */
+#define ROOM_BATCH  4                     /* pieces free when the reader is */
 
 struct tar_feed {
     struct decompress *in;
@@ -29,7 +34,7 @@ struct tar_feed {
     int n_threads; /* of these that run */
 
     pthread_mutex_t lock;
-    pthread_cond_t changed;
+    pthread_cond_t room, hashable, takeable;
     /* Guarded by lock: pieces done by each, ever growing; piece i is slot i % PIECES. */
     uint64_t n_read, n_hashed, n_taken;
     bool ended; /* n_read is final */
@@ -70,9 +75,31 @@ fill(struct tar_feed *f, unsigned char *p, size_t *ret_len, struct err *err)
 }
 
 static uint64_t
-oldest_in_use(const struct tar_feed *f)
+pieces_free(const struct tar_feed *f)
 {
-    return f->n_hashed < f->n_taken ? f->n_hashed : f->n_taken;
+    return PIECES - (f->n_read - (f->n_hashed < f->n_taken ? f->n_hashed : f->n_taken));
+}
+
+static bool
+all_hashed(const struct tar_feed *f)
+{
+    return f->ended && f->n_hashed == f->n_read;
+}
+
+/* A piece was given back by the hasher or the taker. */
+static void
+tell_reader(struct tar_feed *f)
+{
+    if (pieces_free(f) >= ROOM_BATCH)
+        pthread_cond_signal(&f->room);
+}
+
+static void
+tell_everybody(struct tar_feed *f)
+{
+    pthread_cond_broadcast(&f->room);
+    pthread_cond_broadcast(&f->hashable);
+    pthread_cond_broadcast(&f->takeable);
 }
 
 static void *
@@ -85,8 +112,9 @@ reader_main(void *arg)
 
     pthread_mutex_lock(&f->lock);
     while (r > 0 && !f->stop) {
-        if (f->n_read - oldest_in_use(f) == PIECES) {
-            pthread_cond_wait(&f->changed, &f->lock);
+        if (pieces_free(f) == 0) {
+            while (pieces_free(f) < ROOM_BATCH && !f->stop)
+                pthread_cond_wait(&f->room, &f->lock);
             continue;
         }
         slot = f->n_read % PIECES;
@@ -95,14 +123,16 @@ reader_main(void *arg)
         pthread_mutex_lock(&f->lock);
         f->len[slot] = len;
         f->n_read += len > 0;
-        pthread_cond_broadcast(&f->changed);
+        pthread_cond_signal(&f->takeable);
+        if (f->n_read - f->n_hashed >= HASH_BATCH)
+            pthread_cond_signal(&f->hashable);
     }
     f->ended = true;
     if (r < 0) {
         f->failed = r;
         f->error = err;
     }
-    pthread_cond_broadcast(&f->changed);
+    tell_everybody(f);
     pthread_mutex_unlock(&f->lock);
     return NULL;
 }
@@ -114,9 +144,10 @@ hasher_main(void *arg)
     size_t slot;
 
     pthread_mutex_lock(&f->lock);
-    while (!f->stop && !(f->ended && f->n_hashed == f->n_read)) {
+    while (!f->stop && !all_hashed(f)) {
         if (f->n_hashed == f->n_read) {
-            pthread_cond_wait(&f->changed, &f->lock);
+            while (f->n_read - f->n_hashed < HASH_BATCH && !f->ended && !f->stop)
+                pthread_cond_wait(&f->hashable, &f->lock);
             continue;
         }
         slot = f->n_hashed % PIECES;
@@ -125,8 +156,9 @@ hasher_main(void *arg)
         pthread_mutex_lock(&f->lock);
         f->n_hashed++;
         f->bytes += f->len[slot];
-        pthread_cond_broadcast(&f->changed);
+        tell_reader(f);
     }
+    pthread_cond_signal(&f->takeable); /* for tar_feed_result */
     pthread_mutex_unlock(&f->lock);
     return NULL;
 }
@@ -144,7 +176,9 @@ tar_feed_new(struct decompress *in, const atomic_bool *cancelled, struct tar_fee
     f->cancelled = cancelled;
     f->hash = hasher_new(DIGEST_SHA256);
     pthread_mutex_init(&f->lock, NULL);
-    pthread_cond_init(&f->changed, NULL);
+    pthread_cond_init(&f->room, NULL);
+    pthread_cond_init(&f->hashable, NULL);
+    pthread_cond_init(&f->takeable, NULL);
     r = pthread_create(&f->hasher, NULL, hasher_main, f);
     f->n_threads = r == 0;
     if (r == 0) {
@@ -169,10 +203,10 @@ tar_feed_next(void *feed, const unsigned char **ret_piece, struct err *err)
     if (f->holding) {
         f->n_taken++;
         f->holding = false;
-        pthread_cond_broadcast(&f->changed);
+        tell_reader(f);
     }
     while (f->n_taken == f->n_read && !f->ended)
-        pthread_cond_wait(&f->changed, &f->lock);
+        pthread_cond_wait(&f->takeable, &f->lock);
     if (is_cancelled(f)) {
         r = err_set(err, CODE_CANCELED, "canceled");
     } else if (f->n_taken < f->n_read) {
@@ -192,8 +226,8 @@ void
 tar_feed_result(struct tar_feed *f, struct digest *ret_sha256, uint64_t *ret_bytes)
 {
     pthread_mutex_lock(&f->lock);
-    while (!(f->ended && f->n_hashed == f->n_read))
-        pthread_cond_wait(&f->changed, &f->lock);
+    while (!all_hashed(f))
+        pthread_cond_wait(&f->takeable, &f->lock);
     hasher_peek(f->hash, ret_sha256);
     *ret_bytes = f->bytes;
     pthread_mutex_unlock(&f->lock);
@@ -206,13 +240,15 @@ tar_feed_free(struct tar_feed *f)
         return;
     pthread_mutex_lock(&f->lock);
     atomic_store(&f->stop, true);
-    pthread_cond_broadcast(&f->changed);
+    tell_everybody(f);
     pthread_mutex_unlock(&f->lock);
     if (f->n_threads > 0)
         (void) pthread_join(f->hasher, NULL);
     if (f->n_threads > 1)
         (void) pthread_join(f->reader, NULL);
-    pthread_cond_destroy(&f->changed);
+    pthread_cond_destroy(&f->room);
+    pthread_cond_destroy(&f->hashable);
+    pthread_cond_destroy(&f->takeable);
     pthread_mutex_destroy(&f->lock);
     hasher_free(f->hash);
     free(f);
