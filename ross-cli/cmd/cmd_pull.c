@@ -198,19 +198,20 @@ open_input(const char *path, struct load_options *opt, int *ret_fd, struct err *
 /* The file at `path` as `opt` says. */
 static int
 load_file(struct session *s, const char *action, const char *path, const char *platform_text,
-          struct load_options *opt, struct err *err)
+          const struct load_options *asked, struct err *err)
 {
+    struct load_options opt = *asked;
     struct loaded loaded = {.s = s, .action = action};
     AUTO(oci_platform) platform = {0};
     auto_close int fd = -1;
     struct pull_services svc;
-    int r = open_input(path, opt, &fd, err);
+    int r = open_input(path, &opt, &fd, err);
 
     if (r == 0)
-        r = parse_platform(platform_text, &platform, &opt->platform, err);
+        r = parse_platform(platform_text, &platform, &opt.platform, err);
     if (r == 0)
         r = image_services(s, &svc, err);
-    return r < 0 ? r : load_images(&svc, opt, say_loaded, &loaded, err);
+    return r < 0 ? r : load_images(&svc, &opt, say_loaded, &loaded, err);
 }
 
 static int

@@ -66,7 +66,7 @@ container_reap(struct session *s, const struct container *c, struct err *err)
 {
     auto_close int lock_fd = -1;
     AUTO(container_status) st = {0};
-    struct container_state note;
+    struct container_state note = {0};
     int r;
 
     r = container_lock(s, c->id, &lock_fd, err);
@@ -211,7 +211,7 @@ note_lost(struct session *s, const struct container *c, struct err *err)
 {
     auto_close int lock_fd = -1;
     AUTO(container_status) st = {0};
-    struct container_state note;
+    struct container_state note = {0};
     int r;
 
     r = container_lock(s, c->id, &lock_fd, err);
@@ -232,7 +232,7 @@ restore_one(struct session *s, const char *id, void (*on_start)(const struct con
             struct err *err)
 {
     struct restart_policy policy;
-    struct container_state note;
+    struct container_state note = {0};
     AUTO(container_status) st = {0};
     AUTO(container) c = {0};
     int r, status = 0;
