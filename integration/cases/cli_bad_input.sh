@@ -18,7 +18,7 @@ printf 'not json' >bad.json
 echo '{}' >taken.cid
 
 everything() {
-    ross ps -a --format json | jq -S 'map(del(.state))'
+    ross ps -a --format json | jq -S 'map(del(.status))'
     ross images --format json | jq -S .
     find "$ROSS_ROOT/containers" "$ROSS_ROOT/snapshots" -maxdepth 3 \( -path '*/snapshots/*/fs' -o -path '*/snapshots/*/work' \) -prune -o -print | sort
     ls "$WORK" "$ROSS_STATE/tasks/default"

@@ -4,6 +4,7 @@
 . "$(dirname "$0")/../lib/common.sh"
 need jq
 unset ROSS_NETWORK
+trap 'status=$?; set +e; ross rm -f $(ross ps -aq 2>/dev/null) >/dev/null 2>&1; ross network prune -f >/dev/null 2>&1; (exit $status); cleanup' EXIT
 demo_layout
 started=$(date -u +%Y-%m-%dT%H:%M:%SZ)
 all() { ross events --since "$started" --until 0s "$@"; }

@@ -6,7 +6,7 @@
 need jq
 demo_layout
 ross load -q --input "$WORK/demo" >/dev/null
-status_of() { ross ps -a --format '{{.name}} {{.status}}' | sed -n "s/^$1 //p"; }
+status_of() { ross ps -a --format '{{.name}} {{.state}}' | sed -n "s/^$1 //p"; }
 is() { [ "$(status_of "$1")" = "$2" ]; }
 restarts() { ross inspect -f '{{.RestartCount}}' "$1"; }
 shim_of() { pgrep -f "containerd-shim-ross-v2.*$1" | head -1; }

@@ -77,7 +77,7 @@ run demo sh -c 'echo 1 >/proc/sysrq-trigger' 2>/dev/null && fail "/proc/sysrq-tr
 # names
 ross run --name one "${RUNTIME[@]}" demo true
 expect_fail 125 "'one' is in use" ross run --name one "${RUNTIME[@]}" demo true
-ross ps -a --format json | jq -e '.[0] | .name == "one" and .status == "exited" and .exitCode == 0' >/dev/null || fail "ps -a: $(ross ps -a --format json)"
+ross ps -a --format json | jq -e '.[0] | .name == "one" and .state == "exited" and .exitCode == 0' >/dev/null || fail "ps -a: $(ross ps -a --format json)"
 [ "$(ross ps --format json | jq length)" = 0 ] || fail "ps shows what has exited"
 ross container rm one >/dev/null
 [ "$(ross ps -a --format json | jq length)" = 0 ] || fail "rm leaves the container in the list"

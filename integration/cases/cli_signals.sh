@@ -26,7 +26,7 @@ pid=$!
 wait_for 10 grep -q ready "$WORK/out" || fail "the container did not start"
 kill -9 $pid
 wait $pid 2>/dev/null || true
-[ "$(ross ps --format json | jq -r '.[0].status')" = running ] || fail "not running after its client died: $(ross ps -a --format json)"
+[ "$(ross ps --format json | jq -r '.[0].state')" = running ] || fail "not running after its client died: $(ross ps -a --format json)"
 expect_fail 125 "is running" ross container rm lives
 ross container rm -f lives >/dev/null
 [ "$(ross ps -a --format json | jq length)" = 0 ] || fail "rm -f leaves it"

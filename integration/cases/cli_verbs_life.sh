@@ -5,7 +5,7 @@
 need jq
 demo_layout
 ross load -q --input "$WORK/demo" >/dev/null
-status_of() { ross ps -a --format '{{.name}} {{.status}}' | sed -n "s/^$1 //p"; }
+status_of() { ross ps -a --format '{{.name}} {{.state}}' | sed -n "s/^$1 //p"; }
 LOOP='trap "exit 5" TERM; trap "exit 6" USR1; echo ready; while :; do sleep 0.05; done'
 ready() { grep -q ready "$ROSS_ROOT"/containers/default/"$1"/log; }
 

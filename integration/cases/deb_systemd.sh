@@ -78,7 +78,7 @@ expect new inside ross-cli run --rm --network none demo echo new
 kill -KILL "$INIT"
 wait_for 20 stopped || fail "the namespaces did not end"
 boot
-inside ross-cli ps -a --format json | jq -e '.[0].name == "kept" and .[0].status == "exited"' >/dev/null || fail "after the power cut: $(inside ross-cli ps -a)"
+inside ross-cli ps -a --format json | jq -e '.[0].name == "kept" and .[0].state == "exited"' >/dev/null || fail "after the power cut: $(inside ross-cli ps -a)"
 expect again inside ross-cli run --rm --network none demo echo again
 inside ross-cli rm kept >/dev/null
 

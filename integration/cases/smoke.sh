@@ -18,7 +18,7 @@ for service in ross-contentd ross-snapshotter; do
     pid=$(pgrep -f -- "$service .*$WORK/root" | head -1)
     kill -9 "$pid"
 done
-ross ps -a --format json | jq -e '.[0].name == "kept" and .[0].status == "exited"' >/dev/null || fail "ps after kill -9: $(ross ps -a --format json)"
+ross ps -a --format json | jq -e '.[0].name == "kept" and .[0].state == "exited"' >/dev/null || fail "ps after kill -9: $(ross ps -a --format json)"
 expect again ross run --rm "$REGISTRY/demo:1" echo again
 ross rm kept >/dev/null
 assert_clean

@@ -9,13 +9,16 @@
 #include "libross/base/clock.h"
 #include "libross/json/json.h"
 #include "ps_filter.h"
+#include "libross/base/path.h"
 #include "ross-cli/net/net_request.h"
 #include "ross-cli/run/container_dir.h"
 #include "ross-cli/run/container_labels.h"
+#include "ross-cli/run/container_net.h"
 #include "ross-cli/run/container_remove.h"
 #include "ross-cli/run/container_status.h"
 #include "ross-cli/run/container_volumes.h"
 #include "ross-cli/ui/listing.h"
+#include "ross-cli/volume/volume.h"
 
 /* ---- list ---- */
 
@@ -38,7 +41,7 @@ static const struct option_row list_rows[] = {
      .type = OPTION_STR,
      .offset = LIST(format),
      .arg = "FORMAT",
-     .help = "table, json, jsonl or a text with {{.field}}"},
+     .help = "table, json, jsonl, a text with {{.Names}}, {{.Status}} …, or \"table TEXT\""},
     {.name = "quiet",
      .letter = 'q',
      .type = OPTION_FLAG,
@@ -90,6 +93,7 @@ struct listed {
 };
 
 #define COMMAND_SHOWN 24
+#define SHORT_ID      12
 
 /* The command line of the container's process, from its spec. */
 static char *
@@ -123,18 +127,72 @@ set_time(struct json *row, const char *key, int64_t at_ns)
         json_set(row, key, json_new_str(clock_format(at_ns, text)));
 }
 
-/* "running", "exited (3) 2 minutes ago". */
+/* "Up 2 minutes", "Exited (3) 2 minutes ago", as docker has it. */
 static char *
-state_text(const struct container_status *st)
+status_text(const struct container_status *st)
 {
-    auto_free char *age = NULL;
+    bool ended = st->kind == CONTAINER_EXITED || st->kind == CONTAINER_RESTARTING;
+    int64_t since_ns = ended ? st->finished_ns : st->started_ns;
+    auto_free char *age = since_ns ? duration_format(clock_now_ns() - since_ns) : NULL;
 
-    if (st->kind != CONTAINER_EXITED)
-        return xstrdup(container_status_name(st));
-    if (!st->finished_ns)
-        return xasprintf("exited (%u)", st->exit_code);
-    age = duration_format(clock_now_ns() - st->finished_ns);
-    return xasprintf("exited (%u) %s ago", st->exit_code, age);
+    switch (st->kind) {
+    case CONTAINER_RUNNING:
+    case CONTAINER_PAUSED:
+        return xasprintf("Up%s%s%s", age ? " " : "", age ? age : "",
+                         st->kind == CONTAINER_PAUSED ? " (Paused)" : "");
+    case CONTAINER_EXITED:
+    case CONTAINER_RESTARTING:
+        return xasprintf("%s (%u)%s%s%s", st->kind == CONTAINER_EXITED ? "Exited" : "Restarting",
+                         st->exit_code, age ? " " : "", age ? age : "", age ? " ago" : "");
+    case CONTAINER_DEAD:
+        return xstrdup("Dead");
+    case CONTAINER_CREATED:
+        break;
+    }
+    return xstrdup("Created");
+}
+
+/* "127.0.0.1:8080->80/tcp, 0.0.0.0:53->53/udp", of one that runs. */
+static struct json *
+ports_text(const struct session *s, const struct container *c, const struct container_status *st)
+{
+    const struct net_places places = container_net_places(s);
+    AUTO(net_record) record = {0};
+    AUTO(strv) words = {0};
+    auto_free char *text = NULL;
+
+    if ((st->kind != CONTAINER_RUNNING && st->kind != CONTAINER_PAUSED) ||
+        net_record_read(&places, c->id, &record, NULL) < 0)
+        return json_new_str("");
+    for (size_t i = 0; i < record.ports.n; i++) {
+        const struct port_map *m = &record.ports.items[i];
+        auto_free char *host = port_map_host_text(m);
+
+        strv_printf(&words, "%s->%u/%s", host, (unsigned) m->container, port_map_protocol(m));
+    }
+    text = strv_join(&words, ", ");
+    return json_new_str(text);
+}
+
+/* Where its volumes and bind mounts are, as docker lists them: the volume's name, or the source. */
+static struct json *
+mounts_text(const struct session *s, const struct json *spec)
+{
+    const struct json *mounts = json_find(spec, "mounts");
+    AUTO(strv) words = {0};
+    auto_free char *text = NULL;
+
+    for (size_t i = 0; i < json_len(mounts); i++) {
+        const char *source = json_str(json_find(json_at(mounts, i), "source"));
+        const char *type = json_str(json_find(json_at(mounts, i), "type"));
+        auto_free char *volume = source ? volume_name_of_path(s->root, source) : NULL;
+        auto_free char *own = path_join(s->root, "containers/");
+
+        if (source && type && strcmp(type, "bind") == 0 && strncmp(source, own, strlen(own)) != 0)
+            strv_add(&words, volume ? volume : source);
+    }
+    text = strv_join(&words, ",");
+    return json_new_str(text);
 }
 
 static bool
@@ -148,9 +206,11 @@ is_shown(const struct list_state *state, const struct container_status *st)
 }
 
 static struct json *
-make_row(const struct container *c, const struct container_status *st, const struct json *spec)
+make_row(const struct session *s, const struct container *c, const struct container_status *st,
+         const struct json *spec, const struct strv *networks)
 {
-    auto_free char *command = command_of(spec), *text = state_text(st);
+    auto_free char *command = command_of(spec), *text = status_text(st);
+    auto_free char *joined = strv_join(networks, ",");
     struct json *row = json_new_object(), *labels = json_new_object();
 
     for (size_t i = 0; i < c->labels.n; i++)
@@ -160,8 +220,11 @@ make_row(const struct container *c, const struct container_status *st, const str
     json_set(row, "name", json_new_str(container_name(c)));
     json_set(row, "image", json_new_str(c->image));
     json_set(row, "command", json_new_str(command));
-    json_set(row, "status", json_new_str(container_status_name(st)));
-    json_set(row, "state", json_new_str(text));
+    json_set(row, "state", json_new_str(container_status_name(st)));
+    json_set(row, "status", json_new_str(text));
+    json_set(row, "ports", ports_text(s, c, st));
+    json_set(row, "networks", json_new_str(joined));
+    json_set(row, "mounts", mounts_text(s, spec));
     set_time(row, "created", c->created_ns);
     set_time(row, "started", st->started_ns);
     set_time(row, "finished", st->finished_ns);
@@ -203,14 +266,13 @@ list_one(const struct container *c, void *arg)
         return r;
     if (c->spec.value && json_parse(c->spec.value, c->spec.n, &spec, NULL) == 0)
         item.spec = spec;
-    if (ps_filter_find(&state->ours, "network"))
-        add_networks(state->s, c, &networks);
+    add_networks(state->s, c, &networks);
     r = ps_filter_match(&state->ours, &item, state->before_ns, state->since_ns, state->err);
     if (r <= 0)
         return r;
     state->items = xreallocarray(state->items, state->n + 1, sizeof *state->items);
     state->items[state->n++] = (struct listed){
-        .row = make_row(c, &st, spec),
+        .row = make_row(state->s, c, &st, spec, &networks),
         .created_ns = c->created_ns,
         .snapshot_key = xstrdup(c->snapshot_key),
     };
@@ -257,6 +319,21 @@ add_size(struct session *s, struct listed *item, struct err *err)
     return r == -CODE_NOT_FOUND ? 0 : r;
 }
 
+/* What a text of --format may also ask for by docker's names. */
+static void
+add_their_names(struct json *row, bool whole)
+{
+    const char *id = json_str(json_find(row, "id")), *name = json_str(json_find(row, "name"));
+    const char *created = json_str(json_find(row, "created"));
+    auto_free char *short_id = whole ? xstrdup(id) : xstrndup(id, SHORT_ID);
+    auto_free char *age = listing_show_age(json_find(row, "created"));
+
+    json_set(row, "ID", json_new_str(short_id));
+    json_set(row, "Names", json_new_str(name));
+    json_set(row, "RunningFor", json_new_str(age));
+    json_set(row, "CreatedAt", json_new_str(created ? created : ""));
+}
+
 static int
 list_print(struct list_state *state, struct err *err)
 {
@@ -266,7 +343,8 @@ list_print(struct list_state *state, struct err *err)
         {"IMAGE", "image", NULL},
         {"COMMAND", "command", opt->whole ? NULL : show_command},
         {"CREATED", "created", listing_show_age},
-        {"STATUS", "state", NULL},
+        {"STATUS", "status", NULL},
+        {"PORTS", "ports", NULL},
         {"NAME", "name", NULL},
         {"SIZE", "size", listing_show_size},
     };
@@ -278,6 +356,8 @@ list_print(struct list_state *state, struct err *err)
         qsort(state->items, state->n, sizeof *state->items, newest_first);
     for (size_t i = 0; r == 0 && i < state->n && (last <= 0 || (int64_t) i < last); i++) {
         r = opt->size ? add_size(state->s, &state->items[i], err) : 0;
+        if (opt->format && strstr(opt->format, "{{"))
+            add_their_names(state->items[i].row, opt->whole);
         json_push(rows, TAKE(state->items[i].row));
     }
     if (r < 0)

@@ -160,6 +160,8 @@ container_state_write(const char *root, const char *ns, const char *id,
     if (st->finished) {
         set_time(o, "finishedAt", st->finished_ns);
         json_set(o, "exitCode", json_new_int(st->exit_code));
+        if (st->oom_killed)
+            json_set(o, "oomKilled", json_new_bool(true));
     }
     if (st->stopped)
         json_set(o, "stopped", json_new_bool(true));
@@ -207,6 +209,7 @@ container_state_read(const char *root, const char *ns, const char *id, struct co
     ret->finished = get_time(o, "finishedAt", &ret->finished_ns);
     if (json_int(json_find(o, "exitCode"), &code))
         ret->exit_code = (uint32_t) code;
+    ret->oom_killed = json_is_true(json_find(o, "oomKilled"));
     ret->stopped = json_is_true(json_find(o, "stopped"));
     if (json_int(json_find(o, "restarts"), &code))
         ret->restarts = (uint32_t) code;

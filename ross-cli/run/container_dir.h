@@ -35,6 +35,7 @@ struct container_state {
     bool started, finished;
     int64_t started_ns, finished_ns;
     uint32_t exit_code;
+    bool oom_killed;       /* finished: the kernel killed one of its processes for want of memory */
     bool stopped;          /* somebody asked it to end: no policy starts it again */
     uint32_t restarts;     /* by its policy since somebody started it */
     uint32_t row;          /* of them those in a row, none of which lived long */

@@ -103,6 +103,7 @@ describe_state(const struct container_status *st)
     json_set(o, "Paused", json_new_bool(st->kind == CONTAINER_PAUSED));
     json_set(o, "Restarting", json_new_bool(st->kind == CONTAINER_RESTARTING));
     json_set(o, "Dead", json_new_bool(st->kind == CONTAINER_DEAD));
+    json_set(o, "OOMKilled", json_new_bool(st->oom_killed));
     json_set(o, "Pid", json_new_int(alive ? st->pid : 0));
     json_set(o, "ExitCode", json_new_int(st->exit_code));
     json_set(o, "Error", json_new_str(""));
@@ -206,46 +207,99 @@ copied(const char *s)
     return json_new_str(s ? s : "");
 }
 
+/* "10.1.2.3/24" → the address and the length of its prefix; "" and 0 when there is none. */
+static void
+set_address(struct json *o, const char *key, const char *prefix_key, const char *text)
+{
+    const char *slash = text ? strchr(text, '/') : NULL;
+    auto_free char *address = slash ? xstrndup(text, (size_t) (slash - text)) : xstrdup("");
+
+    json_set(o, key, json_new_str(address));
+    json_set(o, prefix_key, json_new_int(slash ? strtol(slash + 1, NULL, 10) : 0));
+}
+
+static void
+set_addresses(struct json *o, const struct attachment *a)
+{
+    set_address(o, "IPAddress", "IPPrefixLen", a ? a->address4 : NULL);
+    set_address(o, "GlobalIPv6Address", "GlobalIPv6PrefixLen", a ? a->address6 : NULL);
+    json_set(o, "Gateway", copied(a ? a->gateway4 : NULL));
+    json_set(o, "MacAddress", copied(a ? a->mac : NULL));
+}
+
+/* The id of a network that is still there. */
 static struct json *
-describe_attachment(const struct attachment *a, const char *address, int64_t prefix)
+network_id(const struct net_places *places, const char *name)
+{
+    AUTO(network) n = {0};
+
+    return network_get(places, name, &n, NULL) == 0 ? copied(n.id) : copied(NULL);
+}
+
+static struct json *
+describe_attachment(const struct net_places *places, const struct attachment *a)
 {
     struct json *n = json_new_object();
 
-    json_set(n, "IPAddress", json_new_str(address));
-    json_set(n, "IPPrefixLen", json_new_int(prefix));
-    json_set(n, "GlobalIPv6Address", copied(a->address6));
-    json_set(n, "Gateway", copied(a->gateway4));
-    json_set(n, "MacAddress", copied(a->mac));
+    json_set(n, "NetworkID", network_id(places, a->network));
+    set_addresses(n, a);
     json_set(n, "Interface", copied(a->ifname));
     json_set(n, "Aliases", json_new_strv(&a->aliases));
     return n;
 }
 
-/* Addresses as they are while it is up; none otherwise. */
+/* One that does not run: it wants to be there. */
 static struct json *
-describe_network(const struct session *s, const struct container *c)
+describe_wish(const struct net_places *places, const struct net_wish *w)
+{
+    struct json *n = json_new_object();
+
+    json_set(n, "NetworkID", network_id(places, w->network));
+    set_addresses(n, NULL);
+    json_set(n, "Aliases", json_new_strv(&w->aliases));
+    return n;
+}
+
+/* "80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}] */
+static struct json *
+describe_ports(const struct port_maps *ports)
+{
+    struct json *o = json_new_object();
+
+    for (size_t i = 0; i < ports->n; i++) {
+        const struct port_map *m = &ports->items[i];
+        auto_free char *key = xasprintf("%u/%s", (unsigned) m->container, port_map_protocol(m));
+        auto_free char *host = m->host ? xasprintf("%u", (unsigned) m->host) : xstrdup("");
+        struct json *row = json_new_object();
+
+        json_set(row, "HostIp", json_new_str(*m->ip ? m->ip : "0.0.0.0"));
+        json_set(row, "HostPort", json_new_str(host));
+        if (!json_find(o, key))
+            json_set(o, key, json_new_array());
+        json_push(json_find(o, key), row);
+    }
+    return o;
+}
+
+/* Addresses and ports as they are while it is up; none otherwise. */
+static struct json *
+describe_network(const struct session *s, const struct container *c, const struct net_request *q)
 {
     const struct net_places places = container_net_places(s);
+    auto_free char *netns = net_namespace_path(&places, c->id);
     struct json *o = json_new_object(), *all = json_new_object();
     AUTO(net_record) record = {0};
+    bool up = net_record_read(&places, c->id, &record, NULL) == 0;
 
-    json_set(o, "IPAddress", json_new_str(""));
-    if (net_record_read(&places, c->id, &record, NULL) < 0)
+    if (!up)
         record = (struct net_record){0};
-    for (size_t i = 0; i < record.n; i++) {
-        const struct attachment *a = &record.items[i];
-        const char *slash = a->address4 ? strchr(a->address4, '/') : NULL;
-        auto_free char *address =
-            slash ? xstrndup(a->address4, (size_t) (slash - a->address4)) : xstrdup("");
-
-        if (i == 0) {
-            json_set(o, "IPAddress", json_new_str(address));
-            json_set(o, "Gateway", copied(a->gateway4));
-            json_set(o, "MacAddress", copied(a->mac));
-        }
-        json_set(all, a->network,
-                 describe_attachment(a, address, slash ? strtol(slash + 1, NULL, 10) : 0));
-    }
+    set_addresses(o, record.n ? &record.items[0] : NULL);
+    json_set(o, "SandboxKey", copied(up && net_mode_is_ours(q->mode) ? netns : NULL));
+    json_set(o, "Ports", describe_ports(&record.ports));
+    for (size_t i = 0; i < record.n; i++)
+        json_set(all, record.items[i].network, describe_attachment(&places, &record.items[i]));
+    for (size_t i = 0; !up && i < q->n_wishes; i++)
+        json_set(all, q->wishes[i].network, describe_wish(&places, &q->wishes[i]));
     json_set(o, "Networks", all);
     return o;
 }
@@ -261,6 +315,8 @@ describe_host_config(const struct container *c, const struct json *spec,
     json_set(log, "Uri", label(c, LABEL_LOG_URI));
     json_set(o, "LogConfig", log);
     json_set(o, "NetworkMode", network_mode(q));
+    json_set(o, "PortBindings", describe_ports(&q->ports));
+    json_set(o, "ExtraHosts", json_new_strv(&q->add_hosts));
     json_set(o, "RestartPolicy", describe_restart(c));
     json_set(o, "AutoRemove", json_new_bool(labels_find(&c->labels, LABEL_AUTO_REMOVE) != NULL));
     json_set(o, "Capabilities",
@@ -427,6 +483,7 @@ container_inspect(struct session *s, const struct container *c, bool size, struc
     add_command(spec, o);
     json_set(o, "State", describe_state(&st));
     json_set(o, "Image", json_new_str(c->image));
+    json_set(o, "ImageName", json_new_str(c->image));
     add_paths(s, c, o);
     json_set(o, "Name", json_new_str(name));
     json_set(o, "RestartCount", json_new_int(st.restarts));
@@ -441,7 +498,7 @@ container_inspect(struct session *s, const struct container *c, bool size, struc
         r = add_sizes(s, snapshots, c, o, err);
     json_set(o, "Mounts", mount_rows);
     json_set(o, "Config", describe_config(c, spec));
-    json_set(o, "NetworkSettings", describe_network(s, c));
+    json_set(o, "NetworkSettings", describe_network(s, c, &request));
     if (r < 0)
         return r;
     *ret = TAKE(o);

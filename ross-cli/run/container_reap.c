@@ -52,6 +52,7 @@ note_end(struct session *s, const struct container *c, const struct container_st
     note->started = note->finished = true;
     note->finished_ns = st->finished_ns ? st->finished_ns : clock_now_ns();
     note->exit_code = st->exit_code;
+    note->oom_killed = st->oom_killed;
     note->restart_at_ns = 0;
     if (note->finished_ns - note->started_ns >= RESTART_CALM_NS)
         note->row = 0;

@@ -14,6 +14,7 @@
 #include "container_labels.h"
 #include "container_lock.h"
 #include "container_net.h"
+#include "container_oom.h"
 #include "container_reap.h"
 #include "container_remove.h"
 #include "container_status.h"
@@ -108,6 +109,7 @@ on_exit_of(const struct task_exit *end, void *arg, struct err *err)
     st->note.finished = true;
     st->note.finished_ns = end->exited_at_ns ? end->exited_at_ns : clock_now_ns();
     st->note.exit_code = end->status;
+    st->note.oom_killed = !st->how->forget && container_oom_killed(st->how->record->id);
     event_container_die(st->s, st->how->record, end->status);
     return write_note(st, err);
 }

@@ -7,6 +7,7 @@
 
 #include "api/client/records_client.h"
 #include "container_dir.h"
+#include "container_oom.h"
 #include "libross/base/clock.h"
 
 #define STATE_TIMEOUT_NS (5 * NS_PER_S)
@@ -40,7 +41,7 @@ container_name(const struct container *c)
 }
 
 static void
-from_task(const struct task_state *task, struct container_status *st)
+from_task(const char *id, const struct task_state *task, struct container_status *st)
 {
     st->has_task = true;
     st->pid = task->pid;
@@ -56,6 +57,7 @@ from_task(const struct task_state *task, struct container_status *st)
         st->kind = CONTAINER_EXITED;
         st->exit_code = task->exit_status;
         st->finished_ns = task->exited_at_ns;
+        st->oom_killed = container_oom_killed(id);
         break;
     default:
         st->kind = CONTAINER_CREATED;
@@ -74,7 +76,7 @@ ask_shim(const char *id, struct container_status *st)
     st->kind = CONTAINER_DEAD;
     if (task_client_open(st->address, &ch, NULL) == 0 &&
         task_client_state(ch, &ctx, id, NULL, &task, NULL) == 0)
-        from_task(&task, st);
+        from_task(id, &task, st);
 }
 
 int
@@ -102,6 +104,7 @@ container_status_get(const struct session *s, const char *id, struct container_s
                                                                          : CONTAINER_EXITED;
         st.exit_code = note.exit_code;
         st.finished_ns = note.finished_ns;
+        st.oom_killed = note.oom_killed;
     } else if (note.started) {
         /* the bundle is gone: the machine was restarted, and how it ended is not known */
         st.kind = CONTAINER_EXITED;

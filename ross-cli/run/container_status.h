@@ -21,6 +21,7 @@ struct container_status {
     } kind;
     uint32_t pid, exit_code, restarts;
     int64_t started_ns, finished_ns; /* 0 = unknown */
+    bool oom_killed;                 /* of one that has ended */
     bool has_task;                   /* a shim answers for it */
     char *address;                   /* of the shim, NULL when there is no bundle */
 };

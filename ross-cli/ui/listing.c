@@ -2,9 +2,11 @@
 /* Lists as a table for people or as JSON for programs, from the same rows. The one door to libsmartcols. */
 #include "listing.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <libsmartcols.h>
 #include <string.h>
+#include <strings.h>
 
 #include "libross/base/clock.h"
 #include "template.h"
@@ -122,6 +124,94 @@ print_table(FILE *to, const struct listing_column *columns, size_t n, const stru
     return r;
 }
 
+/* ---- "table TEXT": a table of one's own columns, with tabs between them ---- */
+
+#define TABLE_PREFIX "table "
+#define CELL_MAX     ((size_t) 1024 * 1024)
+
+/* Tabs, and those that a shell left as backslash and t. */
+static struct strv
+split_columns(const char *text)
+{
+    struct strv columns = {0};
+
+    for (;;) {
+        const char *tab = strchr(text, '\t'), *escaped = strstr(text, "\\t");
+        const char *end = tab && (!escaped || tab < escaped) ? tab : escaped;
+
+        strv_add_n(&columns, text, end ? (size_t) (end - text) : strlen(text));
+        if (!end)
+            return columns;
+        text = end + (end == tab ? 1 : 2);
+    }
+}
+
+/* The header of the column that has the text's first field, else that field in capitals; malloc'ed. */
+static char *
+header_of(const char *text, const struct listing_column *columns, size_t n)
+{
+    const char *dot = strchr(text, '.');
+    auto_free char *field = NULL;
+
+    if (!dot)
+        return xstrdup("");
+    field = xstrndup(dot + 1, strspn(dot + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                              "0123456789_"));
+    for (size_t i = 0; i < n; i++)
+        if (strcasecmp(columns[i].key, field) == 0)
+            return xstrdup(columns[i].header);
+    for (char *c = field; *c; c++)
+        *c = (char) toupper((unsigned char) *c);
+    return TAKE(field);
+}
+
+static int
+add_line(struct libscols_table *table, const struct strv *columns, const struct json *row,
+         struct err *err)
+{
+    struct libscols_line *line = scols_table_new_line(table, NULL);
+    int r = line ? 0 : err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for a table");
+
+    for (size_t c = 0; r == 0 && c < columns->n; c++) {
+        AUTO(buf) cell_text = BUF_INIT(CELL_MAX);
+
+        r = template_append(&cell_text, columns->items[c], row, err);
+        if (r == 0)
+            (void) scols_line_refer_data(
+                line, c, xstrndup(cell_text.len ? cell_text.data : "", cell_text.len));
+    }
+    return r;
+}
+
+static int
+print_own_table(FILE *to, const struct listing_column *columns, size_t n, const struct json *rows,
+                const char *text, struct err *err)
+{
+    AUTO(strv) own = split_columns(text);
+    struct libscols_table *table = scols_new_table();
+    int r = table ? 0 : err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for a table");
+
+    if (r < 0)
+        return r;
+    (void) scols_table_set_stream(table, to);
+    (void) scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
+    (void) scols_table_set_column_separator(table, "  ");
+    for (size_t c = 0; r == 0 && c < own.n; c++) {
+        auto_free char *header = header_of(own.items[c], columns, n);
+
+        if (!scols_table_new_column(table, header, 0, 0))
+            r = err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for a table");
+        else if (json_len(rows) == 0)
+            fprintf(to, "%s%s", header, c + 1 < own.n ? "  " : "\n");
+    }
+    for (size_t i = 0; r == 0 && i < json_len(rows); i++)
+        r = add_line(table, &own, json_at(rows, i), err);
+    if (r == 0 && json_len(rows))
+        (void) scols_print_table(table);
+    scols_unref_table(table);
+    return r;
+}
+
 int
 listing_print(FILE *to, const struct listing_column *columns, size_t n, const struct json *rows,
               const char *format, struct err *err)
@@ -146,6 +236,8 @@ listing_print(FILE *to, const struct listing_column *columns, size_t n, const st
         return err_set(err, CODE_INVALID_ARGUMENT,
                        "unknown format '%s', use table, json, jsonl or a text with {{.field}}",
                        format);
+    if (strncmp(format, TABLE_PREFIX, strlen(TABLE_PREFIX)) == 0)
+        return print_own_table(to, columns, n, rows, format + strlen(TABLE_PREFIX), err);
     for (size_t i = 0; i < json_len(rows); i++) {
         r = template_print(to, format, json_at(rows, i), err);
         if (r < 0)

@@ -16,7 +16,7 @@ struct listing_column {
 /*
  * rows   array of objects; borrowed
  * format NULL or "table"; "json": the array; "jsonl": one object a line; a text with {{.key}} in it: that line for
- * each row InvalidArgument for another format.
+ * each row; "table " and such a text: a table whose columns are between its tabs. InvalidArgument for another format.
  */
 int listing_print(FILE *to, const struct listing_column *columns, size_t n, const struct json *rows,
                   const char *format, struct err *err);

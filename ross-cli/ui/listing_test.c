@@ -65,6 +65,8 @@ prints_the_same_rows_in_every_format(void **state)
         {"jsonl", "{\"name\":\"one\",\"size\":2000}\n"},
         {"{{.name}} has {{.size}}", "one has 2000\n"},
         {"{{ .name }}", "one\n"},
+        {"table {{.name}}\\t{{.Size}} bytes\t{{.name}}",
+         "NAME  SIZE        NAME\none   2000 bytes  one\n"},
     };
     int r;
 

@@ -9,9 +9,19 @@
 
 #define OUTPUT_MAX ((size_t) 64 * 1024 * 1024)
 
+/* "$name" of a range, while its body is printed. */
+struct variable {
+    const struct variable *outer;
+    const char *name;
+    size_t name_len;
+    const struct json *v;
+};
+
 struct template
 {
-    const char *text; /* the whole, for messages */
+    const struct json *root;          /* "$" */
+    const struct variable *variables; /* the innermost first */
+    const char *text;                 /* the whole, for messages */
     const char *at;
     struct buf *out; /* NULL while a part is skipped */
     unsigned depth;
@@ -126,6 +136,27 @@ walk(const struct template *t, const char *path, const struct json *dot, const s
     return 0;
 }
 
+/* "$", "$name" or "$name.field". */
+static int
+variable(const struct template *t, const char *word, const struct json **ret, struct err *err)
+{
+    size_t n = strcspn(word, ".");
+    const struct variable *v = t->variables;
+    const struct json *found = n == 1 ? t->root : NULL;
+
+    while (n > 1 && v && (v->name_len != n || strncmp(v->name, word, n) != 0))
+        v = v->outer;
+    if (n > 1 && !v)
+        return err_set(err, CODE_INVALID_ARGUMENT,
+                       "--format '%.128s': there is no variable '%.64s'", t->text, word);
+    found = n > 1 ? v->v : found;
+    if (!word[n]) {
+        *ret = found;
+        return 0;
+    }
+    return walk(t, word + n, found, ret, err);
+}
+
 static int term(const struct template *t, const char **p, const struct json *dot, struct value *ret,
                 struct err *err);
 
@@ -171,6 +202,36 @@ one_index(const struct template *t, struct value *x, const struct value *key, st
     return 0;
 }
 
+/* eq, ne: any of those that follow; and, or: the first that decides, else the last. */
+static int
+compare(const struct template *t, const char *name, struct value *x, const char **p,
+        const struct json *dot, struct err *err)
+{
+    bool equality = strcmp(name, "eq") == 0 || strcmp(name, "ne") == 0;
+    auto_free char *text = equality ? to_text(x->v) : NULL;
+    bool equal = false, until = strcmp(name, "or") == 0;
+    int r = 0;
+
+    for (skip_blanks(p); r == 0 && **p && !strchr("|)}", **p); skip_blanks(p)) {
+        struct value arg = {0};
+
+        r = term(t, p, dot, &arg, err);
+        if (r == 0 && equality) {
+            auto_free char *other = to_text(arg.v);
+
+            equal |= strcmp(text, other) == 0;
+        } else if (r == 0 && is_true(x->v) != until) {
+            value_done(x);
+            *x = arg;
+            continue;
+        }
+        value_done(&arg);
+    }
+    if (r == 0 && equality)
+        value_make(x, json_new_bool(equal == (name[0] == 'e')));
+    return r;
+}
+
 /* The functions of one value, and of one value and a text. */
 static int
 apply(const struct template *t, const char *name, struct value *x, const char **p,
@@ -205,6 +266,16 @@ apply(const struct template *t, const char *name, struct value *x, const char **
             value_make(x, json_new_str(text));
         }
         value_done(&arg);
+    } else if (strcmp(name, "eq") == 0 || strcmp(name, "ne") == 0 || strcmp(name, "and") == 0 ||
+               strcmp(name, "or") == 0) {
+        r = compare(t, name, x, p, dot, err);
+    } else if (strcmp(name, "not") == 0) {
+        value_make(x, json_new_bool(!is_true(x->v)));
+    } else if (strcmp(name, "println") == 0) {
+        auto_free char *plain = to_text(x->v);
+
+        text = xasprintf("%s\n", plain);
+        value_make(x, json_new_str(text));
     } else if (strcmp(name, "index") == 0) {
         for (skip_blanks(p); r == 0 && **p && !strchr("|})", **p); skip_blanks(p)) {
             r = term(t, p, dot, &arg, err);
@@ -215,9 +286,44 @@ apply(const struct template *t, const char *name, struct value *x, const char **
     } else
         r = err_set(err, CODE_INVALID_ARGUMENT,
                     "--format '%.128s': '%.32s' is not known, use .field, json, len, upper, lower, "
-                    "index, join, range, if",
+                    "index, join, println, eq, ne, and, or, not, range, if",
                     t->text, name);
     return r;
+}
+
+/* As next_word(), but a bracket ends it too. */
+static char *
+next_word_inside(const char **p)
+{
+    char *word = next_word(p), *end = strchr(word, ')');
+
+    if (end) {
+        *p -= strlen(end);
+        *end = '\0';
+    }
+    return word;
+}
+
+/* "(index .A 0).B": what is between the brackets, and a field of it. */
+static int
+bracket(const struct template *t, const char **p, const struct json *dot, struct value *ret,
+        struct err *err)
+{
+    auto_free char *path = NULL;
+    int r;
+
+    (*p)++;
+    r = term(t, p, dot, ret, err);
+    skip_blanks(p);
+    if (r < 0)
+        return r;
+    if (**p != ')')
+        return malformed(t, "a bracket that does not end", err);
+    (*p)++;
+    if (**p != '.')
+        return 0;
+    path = next_word_inside(p);
+    return walk(t, path, ret->v, &ret->v, err);
 }
 
 static int
@@ -236,25 +342,15 @@ term(const struct template *t, const char **p, const struct json *dot, struct va
             value_make(ret, json_new_str(word));
         return r;
     }
-    if (**p == '(') {
-        (*p)++;
-        r = term(t, p, dot, ret, err);
-        skip_blanks(p);
-        if (r == 0 && **p != ')')
-            return malformed(t, "a bracket that does not end", err);
-        *p += r == 0;
-        return r;
-    }
-    word = next_word(p);
-    end = strchr(word, ')');
-    if (end) {
-        *p -= strlen(end);
-        *end = '\0';
-    }
+    if (**p == '(')
+        return bracket(t, p, dot, ret, err);
+    word = next_word_inside(p);
     if (!*word)
         return malformed(t, "nothing between {{ and }}", err);
     if (*word == '.')
         return walk(t, word, dot, &ret->v, err);
+    if (*word == '$')
+        return variable(t, word, &ret->v, err);
     n = strtoll(word, &end, 10);
     if (!*end) {
         value_make(ret, json_new_int(n));
@@ -369,6 +465,43 @@ part(struct template *t, const struct json *dot, bool wanted, enum stop *ret, st
     return r;
 }
 
+/* "$k, $v := " or "$v := " before what a range goes over; the names are empty without. */
+static const char *
+range_names(const char *expr, struct variable *key, struct variable *value)
+{
+    const char *assign = strstr(expr, ":="), *comma = strchr(expr, ',');
+
+    expr += strspn(expr, " ");
+    if (*expr != '$' || !assign)
+        return expr;
+    if (comma && comma < assign) {
+        key->name = expr;
+        key->name_len = strcspn(expr, " ,");
+        expr = comma + 1 + strspn(comma + 1, " ");
+    }
+    value->name = expr;
+    value->name_len = strcspn(expr, " :");
+    return assign + 2;
+}
+
+/* The body once, with the range's variables. */
+static int
+round_of(struct template *t, const char *body, struct variable *key, struct variable *value,
+         const struct json *item, enum stop *ret, struct err *err)
+{
+    const struct variable *outer = t->variables;
+    int r;
+
+    key->outer = outer;
+    value->outer = key;
+    value->v = item;
+    t->variables = value;
+    t->at = body;
+    r = part(t, item, true, ret, err);
+    t->variables = outer;
+    return r;
+}
+
 static int
 branch(struct template *t, const char *expr, bool is_range, const struct json *dot, struct err *err)
 {
@@ -379,20 +512,27 @@ branch(struct template *t, const char *expr, bool is_range, const struct json *d
     void *i = NULL;
     const char *key;
     struct json *item;
+    struct variable key_var = {0}, item_var = {0};
     int r;
 
+    if (is_range)
+        expr = range_names(expr, &key_var, &item_var);
     if (t->depth++ == TEMPLATE_DEPTH_MAX)
         return malformed(t, "too many blocks inside each other", err);
     r = t->out ? pipeline(t, expr, dot, &x, err) : 0;
     if (r == 0 && is_range && json_is_array(x.v)) {
         for (size_t k = 0; r == 0 && k < json_len(x.v); k++, any = true) {
-            t->at = body;
-            r = part(t, json_at(x.v, k), true, &stop, err);
+            AUTO_PTR(json) number = json_new_int((int64_t) k);
+
+            key_var.v = number;
+            r = round_of(t, body, &key_var, &item_var, json_at(x.v, k), &stop, err);
         }
     } else if (r == 0 && is_range && json_is_object(x.v)) {
         for (; r == 0 && json_next(x.v, &i, &key, &item); any = true) {
-            t->at = body;
-            r = part(t, item, true, &stop, err);
+            AUTO_PTR(json) name = json_new_str(key);
+
+            key_var.v = name;
+            r = round_of(t, body, &key_var, &item_var, item, &stop, err);
         }
     } else if (r == 0 && is_range && x.v)
         r = malformed(t, "range needs an array or an object", err);
@@ -488,7 +628,7 @@ block(struct template *t, const struct json *dot, enum stop *ret, struct err *er
 int
 template_append(struct buf *out, const char *text, const struct json *value, struct err *err)
 {
-    struct template t = {.text = text, .at = text, .out = out};
+    struct template t = {.text = text, .at = text, .out = out, .root = value};
     enum stop stop;
     int r;
 

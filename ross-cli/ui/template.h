@@ -5,7 +5,10 @@
  *   {{.A.B}}  {{.}}                 a field of a field; names count without case when none fits exactly
  *   {{json .A}}  {{len .A}}  {{upper .A}}  {{lower .A}}  {{index .A "key" 0}}  {{join .A ","}}
  *   {{.A | json}}                   the same with the value behind
+ *   {{(index .A 0).B}}              a field of what is in brackets
  *   {{range .A}}…{{else}}…{{end}}   each item of an array, each value of an object
+ *   {{range $k, $v := .A}}…{{end}}  with the number or name of each; {{$v.B}}; {{$.A}} is the whole's
+ *   {{eq .A "x" "y"}}  {{ne .A "x"}}  {{and .A .B}}  {{or .A .B}}  {{not .A}}  {{println .A}}
  *   {{if .A}}…{{else}}…{{end}}      true, a number but 0, anything that is not empty
  *   {{"text"}}                      itself; "\t" and "\n" are also understood outside of {{}}
  */

@@ -55,7 +55,15 @@ prints_what_docker_prints(void **state)
         {"{{if .Empty}}{{.NoSuch}}{{end}}fine", "fine"},
         {"a\\tb{{\"}}\"}}", "a\tb}}"},
         {"{{- .Id -}}", "abc"},
+        {"{{range $k, $v := .Nets}}{{$k}}={{$v.IP}} {{end}}", "n1=10.0.0.1 n2=10.0.0.2 "},
+        {"{{range $i, $a := .Args}}{{$i}}{{$.Id}}{{end}}{{$.Id}}", "0abc1abcabc"},
+        {"{{range $v := .Nets}}{{range $.Args}}{{$v.IP}};{{end}}{{end}}",
+         "10.0.0.1;10.0.0.1;10.0.0.2;10.0.0.2;"},
+        {"{{if eq .Id \"x\" \"abc\"}}yes{{end}}{{ne .State.Pid 42}}{{not .Empty}}", "yesfalsetrue"},
+        {"{{if and .Args (eq .Id \"abc\")}}both{{end}}{{or .State.Error .Id}}", "bothabc"},
+        {"{{(index (index .Nets \"n2\") \"IP\") | println}}", "10.0.0.2\n"},
         {"{{len (index .Nets \"n1\")}}", "1"},
+        {"{{(index .Nets \"n1\").IP}}", "10.0.0.1"},
     };
 
     (void) state;
