@@ -29,6 +29,7 @@
 #include "libross/filter/filter.h"
 #include "overlay/overlay_mounts.h"
 #include "overlay/overlay_probe.h"
+#include "snap_claims.h"
 #include "snap_dirs.h"
 #include "snap_index.h"
 #include "snap_meta.h"
@@ -42,6 +43,7 @@ struct snapshots_local {
     struct snap_dirs *dirs;
     struct snap_meta *meta;
     struct snap_reaper *reaper;
+    struct snap_claims *claims;
     struct overlay_host host;
     struct strv extra; /* options of every overlay mount */
     enum snapshots_sync sync;
@@ -62,6 +64,14 @@ row_changed(struct snapshots_local *l, struct err *err)
         return snap_meta_sync(l->meta, err);
     snap_reaper_wrote(l->reaper);
     return 0;
+}
+
+/* A removed snapshot's directory goes when nobody works in it any more. */
+static void
+claim_end(struct snapshots_local *l, uint64_t id)
+{
+    if (snap_claims_end(l->claims, id))
+        snap_reaper_add(l->reaper, id);
 }
 
 /* ---- answers ---- */
@@ -330,31 +340,66 @@ sync_tree(struct snapshots_local *l, const struct snap_chain *c, int fs_fd,
     return r;
 }
 
+/* Everything is checked, and nobody fills the directory until claim_end(). */
+static int
+commit_begin(struct snapshots_local *l, const struct call_ctx *ctx, const char *name,
+             const char *key, const char *parent, struct snap_chain *ret, struct err *err)
+{
+    AUTO(snap_chain) seen = {0};
+    int r;
+
+    r = snap_meta_commit_check(l->meta, name, key, parent, &seen, err);
+    if (r < 0)
+        return r;
+    r = snap_claims_commit(l->claims, seen.id, ctx, err);
+    if (r < 0)
+        return err_wrap(err, r, "commit '%.200s'", key);
+    /* what was written since, and by whom */
+    r = snap_meta_commit_check(l->meta, name, key, parent, ret, err);
+    if (r == 0 && ret->id != seen.id)
+        r = err_set(err, CODE_NOT_FOUND, "snapshot '%.300s' is another one now: not found", key);
+    if (r < 0)
+        claim_end(l, seen.id);
+    return r;
+}
+
+/* The directory's content is complete and durable; *ret is what it holds. */
+static int
+commit_tree(struct snapshots_local *l, const struct snap_chain *c, struct usage_scan *ret,
+            struct err *err)
+{
+    auto_close int fd = -1;
+    int r;
+
+    r = snap_dirs_open_fs(l->dirs, c->id, &fd, err);
+    if (r == 0)
+        r = usage_scan(fd, ret, err);
+    if (r == 0 && c->overlay_form && !c->n_parents)
+        r = strip_whiteouts(fd, ret, err);
+    if (r == 0)
+        r = sync_tree(l, c, fd, ret, err);
+    return r;
+}
+
 static int
 local_commit(struct snapshots *s, const struct call_ctx *ctx, const char *name, const char *key,
              const char *parent, const struct labels *labels, struct err *err)
 {
     struct snapshots_local *l = local_of(s);
     AUTO(snap_chain) c = {0};
-    auto_close int fd = -1;
     struct usage_scan u;
     int r;
 
-    (void) ctx;
     r = snap_labels_check(labels, err);
     if (r == 0)
-        r = snap_meta_commit_check(l->meta, name, key, parent, &c, err);
-    if (r == 0)
-        r = snap_dirs_open_fs(l->dirs, c.id, &fd, err);
-    if (r == 0)
-        r = usage_scan(fd, &u, err);
-    if (r == 0 && c.overlay_form && !c.n_parents)
-        r = strip_whiteouts(fd, &u, err);
-    if (r == 0)
-        r = sync_tree(l, &c, fd, &u, err);
+        r = commit_begin(l, ctx, name, key, parent, &c, err);
     if (r < 0)
         return r;
-    return snap_meta_commit(l->meta, &c, name, key, parent, labels, &u.usage, err);
+    r = commit_tree(l, &c, &u, err);
+    if (r == 0)
+        r = snap_meta_commit(l->meta, &c, name, key, parent, labels, &u.usage, err);
+    claim_end(l, c.id);
+    return r;
 }
 
 /* ---- Remove, Cleanup ---- */
@@ -372,7 +417,8 @@ local_remove(struct snapshots *s, const struct call_ctx *ctx, const char *key, s
         return r;
     if (l->quota)
         snap_quota_clear(snap_dirs_fd(l->dirs), id);
-    snap_reaper_add(l->reaper, id);
+    if (!snap_claims_revoke(l->claims, id))
+        snap_reaper_add(l->reaper, id);
     return l->sync == SNAPSHOTS_SYNC_FULL ? snap_meta_sync(l->meta, err) : 0;
 }
 
@@ -456,23 +502,64 @@ snapshots_local_is_on_disk(struct snapshots_local *l)
 
 /* ---- Diff's questions ---- */
 
-struct snapshots_target
-snapshots_local_target(struct snapshots_local *l, const char *path)
+/* Once it is claimed: what it is does not change before the claim's end. */
+static int
+target_of(struct snapshots_local *l, uint64_t id, struct snapshots_target *ret, struct err *err)
+{
+    enum snapshot_kind kind;
+    size_t n_parents;
+
+    if (!snap_meta_by_id(l->meta, id, &kind, &n_parents))
+        return err_set(err, CODE_NOT_FOUND,
+                       "the snapshot of the directory %s/%" PRIu64 " is no more: not found",
+                       snap_dirs_path(l->dirs), id);
+    if (kind != SNAPSHOT_ACTIVE)
+        return err_set(err, CODE_FAILED_PRECONDITION,
+                       "the snapshot of the directory %s/%" PRIu64
+                       " is not active: failed precondition",
+                       snap_dirs_path(l->dirs), id);
+    ret->id = id;
+    ret->parentless = n_parents == 0;
+    return 0;
+}
+
+int
+snapshots_local_fill_begin(struct snapshots_local *l, const struct call_ctx *ctx, const char *path,
+                           struct snapshots_target *ret, struct err *err)
 {
     struct snapshots_target t = {
         .userxattr = l->host.userxattr,
         .durable = l->sync != SNAPSHOTS_SYNC_NONE,
     };
-    enum snapshot_kind kind;
-    size_t n_parents;
     uint64_t id;
+    int r;
 
-    if (!overlay_path_id(snap_dirs_path(l->dirs), path, &id) ||
-        !snap_meta_by_id(l->meta, id, &kind, &n_parents) || kind != SNAPSHOT_ACTIVE)
-        return t;
-    t.id = id;
-    t.parentless = n_parents == 0;
-    return t;
+    *ret = (struct snapshots_target){0};
+    if (!overlay_path_id(snap_dirs_path(l->dirs), path, &id))
+        return 0;
+    r = snap_claims_fill(l->claims, id, ctx, err);
+    if (r < 0)
+        return r;
+    r = target_of(l, id, &t, err);
+    if (r < 0) {
+        claim_end(l, id);
+        return r;
+    }
+    *ret = t;
+    return 0;
+}
+
+void
+snapshots_local_fill_end(struct snapshots_local *l, const struct snapshots_target *t)
+{
+    if (t->id)
+        claim_end(l, t->id);
+}
+
+bool
+snapshots_local_fill_is_vain(struct snapshots_local *l, const struct snapshots_target *t)
+{
+    return t->id && snap_claims_is_revoked(l->claims, t->id);
 }
 
 char *
@@ -603,6 +690,7 @@ local_free(struct snapshots *s)
     struct snapshots_local *l = local_of(s);
 
     snap_reaper_stop(l->reaper);
+    snap_claims_free(l->claims);
     snap_meta_close(l->meta);
     snap_dirs_close(l->dirs);
     strv_done(&l->extra);
@@ -652,6 +740,7 @@ snapshots_local_open(const struct snapshots_local_options *opt, struct snapshots
     int r;
 
     l->contract.ops = &local_ops;
+    l->claims = snap_claims_new();
     l->sync = opt->sync;
     l->upperdir_label = opt->upperdir_label;
     r = open_parts(l, opt, err);

@@ -48,7 +48,16 @@ struct snapshots_target {
     uint64_t id; /* 0 = not ours */
     bool parentless, userxattr, durable;
 };
-struct snapshots_target snapshots_local_target(struct snapshots_local *l, const char *path);
+/*
+ * Until the end, nobody else fills this directory, it is not committed, and when its snapshot is removed it stays.
+ * Waits for another one who fills it. FailedPrecondition: it is that of a snapshot of ours that is not active;
+ * NotFound: of one that is no more. When *ret is not ours, nothing was begun.
+ */
+int snapshots_local_fill_begin(struct snapshots_local *l, const struct call_ctx *ctx,
+                               const char *path, struct snapshots_target *ret, struct err *err);
+void snapshots_local_fill_end(struct snapshots_local *l, const struct snapshots_target *t);
+/* The snapshot was removed since then: there is no use in going on. */
+bool snapshots_local_fill_is_vain(struct snapshots_local *l, const struct snapshots_target *t);
 /* Before the first whiteout is written into a parentless target. */
 int snapshots_local_will_hold_whiteouts(struct snapshots_local *l, uint64_t id, struct err *err);
 /* Everything in it up to this moment is on disk: commit need not flush it again. */

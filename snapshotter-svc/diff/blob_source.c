@@ -26,7 +26,25 @@ struct blob_source {
     struct content_reader *reader;
     int64_t offset;
     bool verified;
+    int (*ask)(void *arg, struct err *err); /* or NULL */
+    void *ask_arg;
 };
+
+void
+blob_source_ask(struct blob_source *b, int (*fn)(void *arg, struct err *err), void *arg)
+{
+    b->ask = fn;
+    b->ask_arg = arg;
+}
+
+/* Is there still somebody who wants the bytes? */
+static int
+is_wanted(const struct blob_source *b, struct err *err)
+{
+    if (call_ctx_cancelled(&b->ctx))
+        return err_set(err, CODE_CANCELED, "the caller is gone");
+    return b->ask ? b->ask(b->ask_arg, err) : 0;
+}
 
 static int
 open_regular(const char *path, int flags)
@@ -194,9 +212,9 @@ file_read(struct blob_source *b, void *p, size_t n, struct err *err)
             return err_sys(err, errno, "read a blob");
         if (got > 0 || !b->growing || b->offset >= b->desc->size_bytes)
             return got;
-        if (call_ctx_cancelled(&b->ctx))
-            return err_set(err, CODE_CANCELED, "the caller is gone");
-        r = wait_for_growth(b, err);
+        r = is_wanted(b, err);
+        if (r == 0)
+            r = wait_for_growth(b, err);
         if (r < 0)
             return r;
     }
@@ -207,9 +225,10 @@ blob_source_read(void *source, void *p, size_t n, struct err *err)
 {
     struct blob_source *b = source;
     ssize_t got;
+    int r = is_wanted(b, err);
 
-    if (call_ctx_cancelled(&b->ctx))
-        return err_set(err, CODE_CANCELED, "the caller is gone");
+    if (r < 0)
+        return r;
     got = b->fd >= 0 ? file_read(b, p, n, err)
                      : content_reader_pread(b->reader, p, n, b->offset, err);
     if (got < 0)

@@ -30,6 +30,8 @@ struct blob_places {
  */
 int blob_source_open(const struct blob_places *places, const struct call_ctx *ctx,
                      const struct oci_desc *desc, struct blob_source **ret, struct err *err);
+/* Asked before bytes are read and while they are waited for: when it answers a negative code, reading ends with it. */
+void blob_source_ask(struct blob_source *b, int (*fn)(void *arg, struct err *err), void *arg);
 /*
  * A decompress_source_fn with a struct blob_source. At the end of the bytes: DataLoss when they are not those that the
  * descriptor names (size, digest). Canceled when the caller of `ctx` is gone. Aborted when the bytes stop coming for

@@ -44,9 +44,22 @@ struct apply {
     const struct call_ctx *ctx;
     const struct oci_desc *layer;
     bool sync;
+    struct snapshots_target ours; /* the directory, when it is one of our snapshots */
     struct tar_apply_options options;
     struct tar_apply_result result;
 };
+
+/* For blob_source_ask(). */
+static int
+still_there(void *arg, struct err *err)
+{
+    const struct apply *a = arg;
+
+    if (snapshots_local_fill_is_vain(a->settings->snapshots, &a->ours))
+        return err_set(err, CODE_NOT_FOUND,
+                       "the snapshot was removed while a layer was applied to it: not found");
+    return 0;
+}
 
 static int
 apply_to(struct apply *a, int root_fd, struct err *err)
@@ -58,7 +71,8 @@ apply_to(struct apply *a, int root_fd, struct err *err)
     r = blob_source_open(&a->settings->places, a->ctx, a->layer, &source, err);
     if (r < 0)
         return r;
-    in = decompress_new(blob_source_read, source, NULL);
+    blob_source_ask(source, still_there, a);
+    in = decompress_new(blob_source_read, source, a->settings->stream_limits);
     a->options.limits = a->settings->limits;
     a->options.cancelled = a->ctx ? a->ctx->cancelled : NULL;
     return tar_apply(root_fd, in, &a->options, &a->result, err);
@@ -78,20 +92,19 @@ open_dir(const char *path, int *ret, struct err *err)
     return 0;
 }
 
-/* A directory of ours is flushed here and not again at commit; what is left to do is said in *t. */
+/* A directory of ours is flushed here and not again at commit. */
 static int
-apply_to_dir(struct apply *a, const char *dir, struct snapshots_target *t, struct err *err)
+apply_to_dir(struct apply *a, const char *dir, struct err *err)
 {
     auto_close int fd = -1;
     int r;
 
-    *t = snapshots_local_target(a->settings->snapshots, dir);
-    a->options.durable = t->id ? t->durable : a->sync;
+    a->options.durable = a->ours.id ? a->ours.durable : a->sync;
     r = open_dir(dir, &fd, err);
     if (r == 0)
         r = apply_to(a, fd, err);
-    if (r == 0 && t->id)
-        r = snapshots_local_is_synced(a->settings->snapshots, t->id, err);
+    if (r == 0 && a->ours.id)
+        r = snapshots_local_is_synced(a->settings->snapshots, a->ours.id, err);
     return r;
 }
 
@@ -100,7 +113,6 @@ apply_to_upper(struct apply *a, const struct diff_target *target, struct err *er
 {
     size_t n = target->lowerdirs.n, opened = 0;
     auto_free int *fds = NULL;
-    struct snapshots_target t;
     int r = 0;
 
     if (n > LOWER_DIRS_MAX)
@@ -116,7 +128,7 @@ apply_to_upper(struct apply *a, const struct diff_target *target, struct err *er
         a->options.userxattr = target->userxattr;
         a->options.lower_fds = fds;
         a->options.n_lower_fds = n;
-        r = apply_to_dir(a, target->dir, &t, err);
+        r = apply_to_dir(a, target->dir, err);
     }
     while (opened)
         (void) fd_close(fds[--opened]);
@@ -130,16 +142,15 @@ apply_to_upper(struct apply *a, const struct diff_target *target, struct err *er
 static int
 apply_to_bind(struct apply *a, const struct diff_target *target, struct err *err)
 {
-    struct snapshots_target t = snapshots_local_target(a->settings->snapshots, target->dir);
     int r = 0;
 
-    if (t.id && t.parentless) {
+    if (a->ours.id && a->ours.parentless) {
         a->options.overlay = true;
-        a->options.userxattr = t.userxattr;
-        r = snapshots_local_will_hold_whiteouts(a->settings->snapshots, t.id, err);
+        a->options.userxattr = a->ours.userxattr;
+        r = snapshots_local_will_hold_whiteouts(a->settings->snapshots, a->ours.id, err);
     }
     if (r == 0)
-        r = apply_to_dir(a, target->dir, &t, err);
+        r = apply_to_dir(a, target->dir, err);
     return r;
 }
 
@@ -174,13 +185,42 @@ apply_to_mount(struct apply *a, const struct mount_list *mounts, struct err *err
     return apply_to(a, fd, err);
 }
 
+/* The directory that is written to, malloc'ed; NULL when that is not to be told from the mounts. */
+static char *
+filled_dir(const struct diff_target *target, const struct mount_list *mounts)
+{
+    const char *upper = mount_option_find(&mounts->items[0], "upperdir");
+
+    if (target->kind != DIFF_TARGET_MOUNT)
+        return xstrdup(target->dir);
+    if (upper)
+        return xstrdup(upper);
+    return strv_has(&mounts->items[0].options, "ro") ? NULL : xstrdup(mounts->items[0].source);
+}
+
+static int
+apply_claimed(struct apply *a, const struct diff_target *target, const struct mount_list *mounts,
+              struct err *err)
+{
+    switch (target->kind) {
+    case DIFF_TARGET_UPPER:
+        return apply_to_upper(a, target, err);
+    case DIFF_TARGET_BIND:
+        return apply_to_bind(a, target, err);
+    case DIFF_TARGET_MOUNT:
+        break;
+    }
+    return apply_to_mount(a, mounts, err);
+}
+
 int
 diff_apply(const struct diff_settings *d, const struct call_ctx *ctx, const struct oci_desc *layer,
            const struct mount_list *mounts, bool sync, struct oci_desc *ret, struct err *err)
 {
     struct apply a = {.settings = d, .ctx = ctx, .layer = layer, .sync = sync};
     AUTO(diff_target) target = diff_target_of(mounts);
-    int r;
+    auto_free char *dir = NULL;
+    int r = 0;
 
     if (!diff_media_type_is_layer(layer->media_type))
         return err_set(err, CODE_UNIMPLEMENTED,
@@ -188,12 +228,13 @@ diff_apply(const struct diff_settings *d, const struct call_ctx *ctx, const stru
                        layer->media_type);
     if (!mounts->n)
         return err_set(err, CODE_INVALID_ARGUMENT, "no mounts to apply the layer to");
-    if (target.kind == DIFF_TARGET_UPPER)
-        r = apply_to_upper(&a, &target, err);
-    else if (target.kind == DIFF_TARGET_BIND)
-        r = apply_to_bind(&a, &target, err);
-    else
-        r = apply_to_mount(&a, mounts, err);
+    dir = filled_dir(&target, mounts);
+    if (dir)
+        r = snapshots_local_fill_begin(d->snapshots, ctx, dir, &a.ours, err);
+    if (r < 0)
+        return r;
+    r = apply_claimed(&a, &target, mounts, err);
+    snapshots_local_fill_end(d->snapshots, &a.ours);
     if (r < 0)
         return r;
     *ret = (struct oci_desc){

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "blob_source.h"
+#include "libross/archive/decompress.h"
 #include "libross/archive/tar_limits.h"
 #include "libross/mount/mount.h"
 #include "snapshotter-svc/snapshots_local.h"
@@ -12,12 +13,14 @@ struct diff_settings {
     struct blob_places places;
     const char *tmp_dir;             /* for mounts that cannot be made out of sight; NULL = /tmp */
     const struct tar_limits *limits; /* NULL = defaults */
+    const struct decompress_limits *stream_limits; /* likewise */
 };
 
 /*
  * Reads the whole blob. `sync` asks that directories which are not ours are flushed too; ours are unless --sync=none.
  *   ret   media type, size and digest of the uncompressed stream
- * Unimplemented for media types that another differ may know. Codes of the content store and of tar_apply() else.
+ * Unimplemented for media types that another differ may know. FailedPrecondition, NotFound for the directory of a
+ * snapshot of ours that is not active, or is removed meanwhile. Codes of the content store and of tar_apply() else.
  * Nothing stays mounted.
  */
 int diff_apply(const struct diff_settings *d, const struct call_ctx *ctx,

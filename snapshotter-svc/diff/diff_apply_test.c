@@ -14,9 +14,7 @@
 #include "libross/base/path.h"
 #include "libross/base/test.h"
 #include "libross/mount/mount_temp.h"
-
-#define TAR_BLOCK 512
-#define LAYER_TAR "application/vnd.oci.image.layer.v1.tar"
+#include "snapshotter-svc/diff/testlib/layer_store.h"
 
 struct fixture {
     char *dir;
@@ -62,49 +60,20 @@ teardown(void **state)
 static void
 tar_add(struct buf *b, const char *name, char type, const char *content)
 {
-    char h[TAR_BLOCK] = {0}, pad[TAR_BLOCK] = {0};
-    size_t n = strlen(content);
-    unsigned sum = 0;
-
-    (void) snprintf(h, 100, "%s", name);
-    (void) snprintf(h + 100, 8, "%07o", type == '5' ? 0755 : 0644);
-    (void) snprintf(h + 108, 8, "%07o", 0);
-    (void) snprintf(h + 116, 8, "%07o", 0);
-    (void) snprintf(h + 124, 12, "%011o", (unsigned) n);
-    (void) snprintf(h + 136, 12, "%011o", 1000000000);
-    h[156] = type;
-    memcpy(h + 257, "ustar\00000", 8);
-    memset(h + 148, ' ', 8);
-    for (size_t i = 0; i < sizeof h; i++)
-        sum += (unsigned char) h[i];
-    (void) snprintf(h + 148, 8, "%06o", sum);
-    assert_ok(buf_append(b, h, sizeof h, NULL), &(struct err){0});
-    assert_ok(buf_append(b, content, n, NULL), &(struct err){0});
-    assert_ok(buf_append(b, pad, (TAR_BLOCK - n % TAR_BLOCK) % TAR_BLOCK, NULL), &(struct err){0});
+    tar_build_add(b, &(struct tar_build_entry){.type = type, .name = name, .content = content});
 }
 
 /* Puts the bytes where a content store has them. */
 static struct oci_desc
-store(struct fixture *f, const struct buf *b, const char *media_type)
+store(struct fixture *f, const struct buf *b)
 {
-    struct oci_desc d = {.media_type = xstrdup(media_type), .size_bytes = (int64_t) b->len};
-    char hex[DIGEST_HEX_MAX];
-    auto_free char *path = NULL, *dir = NULL;
-    struct err err = {0};
-
-    digest_compute(DIGEST_SHA256, b->data, b->len, &d.digest);
-    dir = xasprintf("%s/blobs/sha256", f->diff.places.content_root);
-    assert_ok(path_mkdirs_at(AT_FDCWD, dir, 0700, &err), &err);
-    path = xasprintf("%s/%s", dir, digest_hex(&d.digest, hex));
-    assert_ok(fd_write_file_at(AT_FDCWD, path, b->data, b->len, 0600, &err), &err);
-    return d;
+    return layer_store(f->diff.places.content_root, b, LAYER_TAR);
 }
 
 static struct oci_desc
 layer_with_whiteouts(struct fixture *f)
 {
     AUTO(buf) b = BUF_INIT(1 << 20);
-    char end[2 * TAR_BLOCK] = {0};
 
     tar_add(&b, "etc/", '5', "");
     tar_add(&b, "etc/new", '0', "new");
@@ -112,8 +81,8 @@ layer_with_whiteouts(struct fixture *f)
     tar_add(&b, "opaque/", '5', "");
     tar_add(&b, "opaque/.wh..wh..opq", '0', "");
     tar_add(&b, "opaque/mine", '0', "mine");
-    assert_ok(buf_append(&b, end, sizeof end, NULL), &(struct err){0});
-    return store(f, &b, LAYER_TAR);
+    tar_build_end(&b);
+    return store(f, &b);
 }
 
 static struct oci_desc
@@ -125,7 +94,7 @@ base_layer(struct fixture *f)
     tar_add(&b, "etc/old", '0', "old");
     tar_add(&b, "opaque/", '5', "");
     tar_add(&b, "opaque/theirs", '0', "theirs");
-    return store(f, &b, LAYER_TAR);
+    return store(f, &b);
 }
 
 static struct mount_list
@@ -250,9 +219,7 @@ lying_blobs_are_refused(void **state)
     AUTO(oci_desc) layer = base_layer(f);
     AUTO(oci_desc) applied = {0};
     AUTO(mount_list) mounts = prepare(f, "k", "");
-    char hex[DIGEST_HEX_MAX];
-    auto_free char *path = xasprintf("%s/blobs/sha256/%s", f->diff.places.content_root,
-                                     digest_hex(&layer.digest, hex));
+    auto_free char *path = layer_path(f->diff.places.content_root, &layer);
     auto_close int fd = open(path, O_RDWR);
     struct err err = {0};
 

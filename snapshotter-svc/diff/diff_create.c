@@ -14,6 +14,7 @@
 #include "libross/base/fd.h"
 #include "libross/base/random.h"
 #include "libross/mount/mount_temp.h"
+#include "libross/mount/mount_upper.h"
 
 #define LABEL_UNCOMPRESSED "containerd.io/uncompressed"
 #define LABEL_EXPIRE       "containerd.io/gc.expire"
@@ -252,11 +253,10 @@ static int
 write_upper(const struct mount_list *right, int left_fd, struct tar_diff_options *o,
             struct ingest *in, struct tar_diff_result *made, bool *ret_done, struct err *err)
 {
-    auto_close int fd =
-        open(mount_option_find(&right->items[0], "upperdir"), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    auto_close int fd = -1;
     int r;
 
-    if (fd < 0)
+    if (mount_upper_open(&right->items[0], &fd, NULL) < 0)
         return 0;
     o->upper_is_overlay = true;
     r = tar_diff(left_fd, fd, o, sink, in, made, err);

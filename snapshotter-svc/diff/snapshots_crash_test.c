@@ -19,9 +19,8 @@
 #include "libross/base/rmtree.h"
 #include "libross/base/test.h"
 #include "snapshotter-svc/check.h"
+#include "snapshotter-svc/diff/testlib/layer_store.h"
 
-#define TAR_BLOCK  512
-#define LAYER_TAR  "application/vnd.oci.image.layer.v1.tar"
 #define FILES      5
 #define LIST_MAX   (1 << 20)
 #define L1_INODES  (FILES + 2) /* root, dir, files */
@@ -35,64 +34,15 @@ static const struct labels no_labels;
 /* ---- the layer ---- */
 
 static void
-tar_add(struct buf *b, const char *name, char type, const char *content)
-{
-    char h[TAR_BLOCK] = {0}, pad[TAR_BLOCK] = {0};
-    size_t n = strlen(content);
-    unsigned sum = 0;
-
-    (void) snprintf(h, 100, "%s", name);
-    (void) snprintf(h + 100, 8, "%07o", type == '5' ? 0755 : 0644);
-    (void) snprintf(h + 108, 8, "%07o", 0);
-    (void) snprintf(h + 116, 8, "%07o", 0);
-    (void) snprintf(h + 124, 12, "%011o", (unsigned) n);
-    (void) snprintf(h + 136, 12, "%011o", 1000000000);
-    h[156] = type;
-    memcpy(h + 257, "ustar\00000", 8);
-    memset(h + 148, ' ', 8);
-    for (size_t i = 0; i < sizeof h; i++)
-        sum += (unsigned char) h[i];
-    (void) snprintf(h + 148, 8, "%06o", sum);
-    (void) buf_append(b, h, sizeof h, NULL);
-    (void) buf_append(b, content, n, NULL);
-    (void) buf_append(b, pad, (TAR_BLOCK - n % TAR_BLOCK) % TAR_BLOCK, NULL);
-}
-
-static void
 make_layer(struct buf *b)
 {
     char name[32];
 
-    tar_add(b, "d/", '5', "");
+    tar_build_add(b, &(struct tar_build_entry){.type = '5', .name = "d/"});
     for (int i = 0; i < FILES; i++) {
         (void) snprintf(name, sizeof name, "d/file-%d", i);
-        tar_add(b, name, '0', "content of a file");
+        tar_build_add(b, &(struct tar_build_entry){.name = name, .content = "content of a file"});
     }
-}
-
-static struct oci_desc
-layer_desc(const struct buf *b)
-{
-    struct oci_desc d = {.media_type = xstrdup(LAYER_TAR), .size_bytes = (int64_t) b->len};
-
-    digest_compute(DIGEST_SHA256, b->data, b->len, &d.digest);
-    return d;
-}
-
-static void
-store_layer(const char *root)
-{
-    AUTO(buf) b = BUF_INIT(1 << 20);
-    AUTO(oci_desc) d = {0};
-    auto_free char *dir = xasprintf("%s/content/blobs/sha256", root), *path = NULL;
-    char hex[DIGEST_HEX_MAX];
-    struct err err = {0};
-
-    make_layer(&b);
-    d = layer_desc(&b);
-    assert_ok(path_mkdirs_at(AT_FDCWD, dir, 0700, &err), &err);
-    path = xasprintf("%s/%s", dir, digest_hex(&d.digest, hex));
-    assert_ok(fd_write_file_at(AT_FDCWD, path, b.data, b.len, 0600, &err), &err);
 }
 
 /* ---- the victim ---- */
@@ -112,7 +62,7 @@ make_snapshot(struct snapshots *s, const struct diff_settings *diff, const char 
         return 0; /* from an earlier life */
     (void) snapshots_remove(s, NULL, key, NULL);
     make_layer(&b);
-    layer = layer_desc(&b);
+    layer = layer_desc(&b, LAYER_TAR);
     r = snapshots_prepare(s, NULL, SNAPSHOT_ACTIVE, key, parent, &no_labels, &mounts, err);
     if (r == 0)
         r = diff_apply(diff, NULL, &layer, &mounts, false, &applied, err);
@@ -208,9 +158,14 @@ static int
 setup(void **state)
 {
     struct fixture *f = xcalloc(1, sizeof *f);
+    AUTO(buf) b = BUF_INIT(1 << 20);
+    AUTO(oci_desc) layer = {0};
+    auto_free char *content = NULL;
 
     f->root = test_tmpdir();
-    store_layer(f->root);
+    content = path_join(f->root, "content");
+    make_layer(&b);
+    layer = layer_store(content, &b, LAYER_TAR);
     *state = f;
     return 0;
 }

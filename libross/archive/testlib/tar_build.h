@@ -51,7 +51,7 @@ tar_build_header(struct buf *b, const struct tar_build_entry *e, size_t size)
     char *s = (char *) h;
 
     assert_true(strlen(e->name) <= 100);
-    memcpy(h, e->name, strlen(e->name));
+    snprintf(s, 101, "%s", e->name);
     snprintf(s + 100, 8, "%07o", mode & 07777777);
     snprintf(s + 108, 8, "%07o", e->uid & 07777777);
     snprintf(s + 116, 8, "%07o", e->gid & 07777777);
@@ -60,7 +60,7 @@ tar_build_header(struct buf *b, const struct tar_build_entry *e, size_t size)
     memset(s + 148, ' ', 8);
     s[156] = type;
     if (e->link)
-        memcpy(s + 157, e->link, strlen(e->link));
+        snprintf(s + 157, 101, "%s", e->link);
     memcpy(s + 257, "ustar\00000", 8);
     snprintf(s + 329, 8, "%07o", e->major & 07777777);
     snprintf(s + 337, 8, "%07o", e->minor & 07777777);
