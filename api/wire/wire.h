@@ -75,6 +75,14 @@ struct Containerd__Types__Descriptor *wire_desc_to(struct arena *a, const struct
 int wire_desc_from(const struct Containerd__Types__Descriptor *m, struct oci_desc *ret,
                    struct err *err);
 
+/* A repeated field of messages that grows in the arena: starts as {.arena = a}; items and n are the field. */
+struct wire_list {
+    struct arena *arena;
+    void *items; /* array of pointers, NULL when empty */
+    size_t n, cap;
+};
+void wire_list_add(struct wire_list *l, void *msg);
+
 /* A string of a value in the arena; NULL gives "". */
 char *wire_str_to(struct arena *a, const char *s);
 /* A message in the arena, initialised. */

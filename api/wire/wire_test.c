@@ -227,6 +227,21 @@ records(void **state)
     assert_string_equal(i_back.target.media_type, "");
 }
 
+static void
+lists(void **state)
+{
+    struct wire_list l = {.arena = *state};
+    void **items;
+
+    assert_null(l.items);
+    for (uintptr_t i = 0; i < 1000; i++)
+        wire_list_add(&l, (char *) *state + i);
+    assert_int_equal(l.n, 1000);
+    items = l.items;
+    for (uintptr_t i = 0; i < 1000; i++)
+        assert_ptr_equal(items[i], (char *) *state + i);
+}
+
 int
 main(void)
 {
@@ -237,6 +252,7 @@ main(void)
         cmocka_unit_test_setup_teardown(descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(content_messages, setup, teardown),
         cmocka_unit_test_setup_teardown(records, setup, teardown),
+        cmocka_unit_test_setup_teardown(lists, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,6 @@
 #include "contentd/store/ident.h"
 #include "services/containers/v1/containers.pb-c.h"
 
-typedef Containerd__Services__Containers__V1__Container Container;
 typedef Containerd__Services__Containers__V1__CreateContainerRequest CreateRequest;
 typedef Containerd__Services__Containers__V1__CreateContainerResponse CreateResponse;
 typedef Containerd__Services__Containers__V1__DeleteContainerRequest DeleteRequest;
@@ -37,22 +36,12 @@ on_get(struct rpc_call *call, void *impl, const void *request, void *reply, stru
     return r;
 }
 
-struct list {
-    struct arena *arena;
-    Container **items;
-    size_t n, cap;
-};
-
 static int
 list_add(const struct container *c, void *arg)
 {
-    struct list *l = arg;
+    struct wire_list *l = arg;
 
-    if (l->n == l->cap) {
-        l->cap = l->cap ? 2 * l->cap : 64;
-        l->items = xreallocarray(l->items, l->cap, sizeof(Container *));
-    }
-    l->items[l->n++] = wire_container_to(l->arena, c);
+    wire_list_add(l, wire_container_to(l->arena, c));
     return 0;
 }
 
@@ -62,7 +51,7 @@ on_list(struct rpc_call *call, void *impl, const void *request, void *reply, str
     const struct container_service *s = impl;
     const ListRequest *rq = request;
     ListResponse *rp = reply;
-    struct list l = {.arena = rpc_call_arena(call)};
+    struct wire_list l = {.arena = rpc_call_arena(call)};
     AUTO(strv) filters = wire_strv_from(rq->filters, rq->n_filters);
     const char *ns;
     int r;
@@ -70,11 +59,8 @@ on_list(struct rpc_call *call, void *impl, const void *request, void *reply, str
     r = ident_ns(rpc_call_ctx(call), &ns, err);
     if (r == 0)
         r = container_store_list(s->db, ns, &filters, list_add, &l, err);
-    if (r == 0 && l.n) {
-        rp->containers = arena_memdup(l.arena, l.items, l.n * sizeof(Container *));
-        rp->n_containers = l.n;
-    }
-    free(l.items);
+    rp->containers = l.items;
+    rp->n_containers = l.n;
     return r;
 }
 

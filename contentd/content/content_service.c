@@ -20,7 +20,6 @@ typedef Containerd__Services__Content__V1__ListStatusesRequest ListStatusesReque
 typedef Containerd__Services__Content__V1__ListStatusesResponse ListStatusesResponse;
 typedef Containerd__Services__Content__V1__ReadContentRequest ReadRequest;
 typedef Containerd__Services__Content__V1__ReadContentResponse ReadResponse;
-typedef Containerd__Services__Content__V1__Status Status;
 typedef Containerd__Services__Content__V1__StatusRequest StatusRequest;
 typedef Containerd__Services__Content__V1__StatusResponse StatusResponse;
 typedef Containerd__Services__Content__V1__UpdateRequest UpdateRequest;
@@ -209,22 +208,12 @@ on_status(struct rpc_call *call, void *impl, const void *request, void *reply, s
     return 0;
 }
 
-struct statuses {
-    struct arena *arena;
-    Status **items;
-    size_t n, cap;
-};
-
 static int
 statuses_add(const struct ingest_status *s, void *arg)
 {
-    struct statuses *l = arg;
+    struct wire_list *l = arg;
 
-    if (l->n == l->cap) {
-        l->cap = l->cap ? 2 * l->cap : 64;
-        l->items = xreallocarray(l->items, l->cap, sizeof(Status *));
-    }
-    l->items[l->n++] = wire_status_to(l->arena, s);
+    wire_list_add(l, wire_status_to(l->arena, s));
     return 0;
 }
 
@@ -234,16 +223,13 @@ on_list_statuses(struct rpc_call *call, void *impl, const void *request, void *r
 {
     const ListStatusesRequest *rq = request;
     ListStatusesResponse *rp = reply;
-    struct statuses l = {.arena = rpc_call_arena(call)};
+    struct wire_list l = {.arena = rpc_call_arena(call)};
     AUTO(strv) filters = wire_strv_from(rq->filters, rq->n_filters);
     int r;
 
     r = content_list_statuses(impl, rpc_call_ctx(call), &filters, statuses_add, &l, err);
-    if (r == 0 && l.n) {
-        rp->statuses = arena_memdup(l.arena, l.items, l.n * sizeof(Status *));
-        rp->n_statuses = l.n;
-    }
-    free(l.items);
+    rp->statuses = l.items;
+    rp->n_statuses = l.n;
     return r;
 }
 

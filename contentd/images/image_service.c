@@ -15,7 +15,6 @@ typedef Containerd__Services__Images__V1__CreateImageResponse CreateResponse;
 typedef Containerd__Services__Images__V1__DeleteImageRequest DeleteRequest;
 typedef Containerd__Services__Images__V1__GetImageRequest GetRequest;
 typedef Containerd__Services__Images__V1__GetImageResponse GetResponse;
-typedef Containerd__Services__Images__V1__Image Image;
 typedef Containerd__Services__Images__V1__ListImagesRequest ListRequest;
 typedef Containerd__Services__Images__V1__ListImagesResponse ListResponse;
 typedef Containerd__Services__Images__V1__UpdateImageRequest UpdateRequest;
@@ -39,22 +38,12 @@ on_get(struct rpc_call *call, void *impl, const void *request, void *reply, stru
     return r;
 }
 
-struct list {
-    struct arena *arena;
-    Image **items;
-    size_t n, cap;
-};
-
 static int
 list_add(const struct image *i, void *arg)
 {
-    struct list *l = arg;
+    struct wire_list *l = arg;
 
-    if (l->n == l->cap) {
-        l->cap = l->cap ? 2 * l->cap : 64;
-        l->items = xreallocarray(l->items, l->cap, sizeof(Image *));
-    }
-    l->items[l->n++] = wire_image_to(l->arena, i);
+    wire_list_add(l, wire_image_to(l->arena, i));
     return 0;
 }
 
@@ -64,7 +53,7 @@ on_list(struct rpc_call *call, void *impl, const void *request, void *reply, str
     const struct image_service *s = impl;
     const ListRequest *rq = request;
     ListResponse *rp = reply;
-    struct list l = {.arena = rpc_call_arena(call)};
+    struct wire_list l = {.arena = rpc_call_arena(call)};
     AUTO(strv) filters = wire_strv_from(rq->filters, rq->n_filters);
     const char *ns;
     int r;
@@ -72,11 +61,8 @@ on_list(struct rpc_call *call, void *impl, const void *request, void *reply, str
     r = ident_ns(rpc_call_ctx(call), &ns, err);
     if (r == 0)
         r = image_store_list(s->db, ns, &filters, list_add, &l, err);
-    if (r == 0 && l.n) {
-        rp->images = arena_memdup(l.arena, l.items, l.n * sizeof(Image *));
-        rp->n_images = l.n;
-    }
-    free(l.items);
+    rp->images = l.items;
+    rp->n_images = l.n;
     return r;
 }
 

@@ -55,38 +55,12 @@ on_delete(struct rpc_call *call, void *impl, const void *request, void *reply, s
     return r < 0 ? r : gc_hook_deleted(s->gc, rq->sync, err);
 }
 
-struct list {
-    struct arena *arena;
-    void **items;
-    size_t n, cap;
-};
-
-static void
-list_push(struct list *l, void *item)
-{
-    if (l->n == l->cap) {
-        l->cap = l->cap ? 2 * l->cap : 64;
-        l->items = xreallocarray(l->items, l->cap, sizeof(void *));
-    }
-    l->items[l->n++] = item;
-}
-
-/* The items as a repeated field in the arena. */
-static void *
-list_take(struct list *l, size_t *ret_n)
-{
-    void *field = l->n ? arena_memdup(l->arena, l->items, l->n * sizeof(void *)) : NULL;
-
-    *ret_n = l->n;
-    return field;
-}
-
 static int
 add_lease(const struct lease *lease, void *arg)
 {
-    struct list *l = arg;
+    struct wire_list *l = arg;
 
-    list_push(l, wire_lease_to(l->arena, lease));
+    wire_list_add(l, wire_lease_to(l->arena, lease));
     return 0;
 }
 
@@ -96,7 +70,7 @@ on_list(struct rpc_call *call, void *impl, const void *request, void *reply, str
     const struct lease_service *s = impl;
     const ListRequest *rq = request;
     ListResponse *rp = reply;
-    struct list l = {.arena = rpc_call_arena(call)};
+    struct wire_list l = {.arena = rpc_call_arena(call)};
     AUTO(strv) filters = wire_strv_from(rq->filters, rq->n_filters);
     const char *ns;
     int r;
@@ -104,9 +78,8 @@ on_list(struct rpc_call *call, void *impl, const void *request, void *reply, str
     r = ident_ns(rpc_call_ctx(call), &ns, err);
     if (r == 0)
         r = lease_store_list(s->db, ns, &filters, add_lease, &l, err);
-    if (r == 0)
-        rp->leases = list_take(&l, &rp->n_leases);
-    free(l.items);
+    rp->leases = l.items;
+    rp->n_leases = l.n;
     return r;
 }
 
@@ -159,13 +132,13 @@ on_delete_resource(struct rpc_call *call, void *impl, const void *request, void 
 static int
 add_resource(const struct lease_resource *res, void *arg, struct err *err)
 {
-    struct list *l = arg;
+    struct wire_list *l = arg;
     Resource *m = wire_new(l->arena, &containerd__services__leases__v1__resource__descriptor);
 
     (void) err;
     m->id = wire_str_to(l->arena, res->id);
     m->type = wire_str_to(l->arena, res->type);
-    list_push(l, m);
+    wire_list_add(l, m);
     return 0;
 }
 
@@ -176,16 +149,15 @@ on_list_resources(struct rpc_call *call, void *impl, const void *request, void *
     const struct lease_service *s = impl;
     const ListResourcesRequest *rq = request;
     ListResourcesResponse *rp = reply;
-    struct list l = {.arena = rpc_call_arena(call)};
+    struct wire_list l = {.arena = rpc_call_arena(call)};
     const char *ns;
     int r;
 
     r = ident_ns(rpc_call_ctx(call), &ns, err);
     if (r == 0)
         r = lease_store_list_resources(s->db, ns, wire_str(rq->id), add_resource, &l, err);
-    if (r == 0)
-        rp->resources = list_take(&l, &rp->n_resources);
-    free(l.items);
+    rp->resources = l.items;
+    rp->n_resources = l.n;
     return r;
 }
 

@@ -13,7 +13,6 @@ typedef Containerd__Services__Namespaces__V1__DeleteNamespaceRequest DeleteReque
 typedef Containerd__Services__Namespaces__V1__GetNamespaceRequest GetRequest;
 typedef Containerd__Services__Namespaces__V1__GetNamespaceResponse GetResponse;
 typedef Containerd__Services__Namespaces__V1__ListNamespacesResponse ListResponse;
-typedef Containerd__Services__Namespaces__V1__Namespace Namespace;
 typedef Containerd__Services__Namespaces__V1__UpdateNamespaceRequest UpdateRequest;
 typedef Containerd__Services__Namespaces__V1__UpdateNamespaceResponse UpdateResponse;
 
@@ -30,19 +29,12 @@ on_get(struct rpc_call *call, void *impl, const void *request, void *reply, stru
     return r;
 }
 
-struct list {
-    struct arena *arena;
-    Namespace **items;
-    size_t n;
-};
-
 static int
 list_add(const struct namespace_ *n, void *arg)
 {
-    struct list *l = arg;
+    struct wire_list *l = arg;
 
-    l->items = xreallocarray(l->items, l->n + 1, sizeof(Namespace *));
-    l->items[l->n++] = wire_namespace_to(l->arena, n);
+    wire_list_add(l, wire_namespace_to(l->arena, n));
     return 0;
 }
 
@@ -50,15 +42,12 @@ static int
 on_list(struct rpc_call *call, void *impl, const void *request, void *reply, struct err *err)
 {
     ListResponse *rp = reply;
-    struct list l = {.arena = rpc_call_arena(call)};
+    struct wire_list l = {.arena = rpc_call_arena(call)};
     int r = namespace_store_list(impl, list_add, &l, err);
 
     (void) request;
-    if (r == 0 && l.n) {
-        rp->namespaces = arena_memdup(l.arena, l.items, l.n * sizeof(Namespace *));
-        rp->n_namespaces = l.n;
-    }
-    free(l.items);
+    rp->namespaces = l.items;
+    rp->n_namespaces = l.n;
     return r;
 }
 
