@@ -2,7 +2,7 @@
 
 // Measures a content service behind a socket through containerd's Go proxy client: one line "NAME VALUE" a figure.
 //
-//	content-bench ADDRESS NAMESPACE MODE     MODE: speed PID | big | write N | read N | info N | fill N | null
+//	content-bench ADDRESS NAMESPACE MODE     MODE: speed PID | big | write N | read N | info N | beside | fill N | null
 //
 // null serves ADDRESS itself and throws away what is written: what the client could reach with a store that costs nothing.
 package main
@@ -171,6 +171,44 @@ func lookups(ctx context.Context, cs content.Store) {
 	fmt.Printf("info_per_s %.0f\n", 2000/time.Since(start).Seconds())
 }
 
+// besideWrite: what four clients wait for an Info while 256 MiB are written.
+func besideWrite(ctx context.Context, cs content.Store) {
+	p, d := fresh(2048)
+	write(ctx, cs, fmt.Sprintf("beside-%d", unique), p, d)
+	const clients = 4
+	var took [clients][]float64
+	var wg sync.WaitGroup
+	done := make(chan struct{})
+	for c := 0; c < clients; c++ {
+		wg.Add(1)
+		go func(c int) {
+			defer wg.Done()
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				start := time.Now()
+				_, err := cs.Info(ctx, d.Digest)
+				must(err)
+				took[c] = append(took[c], float64(time.Since(start).Microseconds())/1000)
+			}
+		}(c)
+	}
+	b, bd := fresh(big)
+	write(ctx, cs, fmt.Sprintf("beside-big-%d", unique), b, bd)
+	close(done)
+	wg.Wait()
+	must(cs.Delete(ctx, bd.Digest))
+	var all []float64
+	for _, t := range took {
+		all = append(all, t...)
+	}
+	fmt.Printf("info_beside_write_median_ms %.2f\n", median(all))
+	fmt.Printf("info_beside_write_p99_ms %.2f\n", all[len(all)*99/100])
+}
+
 // memory of the server by its pid, in MB
 func rss(pid string) float64 {
 	p, err := os.ReadFile("/proc/" + pid + "/status")
@@ -210,6 +248,7 @@ func main() {
 		fmt.Printf("small_2KiB_1_client_per_s %.0f\n", smallBlobs(ctx, cs, 1, 500))
 		fmt.Printf("small_2KiB_8_clients_per_s %.0f\n", smallBlobs(ctx, cs, 8, 200))
 		bigBlobs(ctx, cs)
+		besideWrite(ctx, cs)
 		lookups(ctx, cs)
 		fmt.Printf("server_MB %.1f\n", rss(os.Args[4]))
 	case "big":
@@ -218,6 +257,8 @@ func main() {
 		bigWrites(ctx, cs, count())
 	case "read":
 		bigReads(ctx, cs, count())
+	case "beside":
+		besideWrite(ctx, cs)
 	case "info":
 		infos(ctx, cs, count())
 	case "fill":
