@@ -266,6 +266,15 @@ struct described {
     char *name;
 };
 
+int64_t
+tar_diff_id(uint32_t id, const struct tar_id_range *map, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (id >= map[i].first_outside && id - map[i].first_outside < map[i].count)
+            return (int64_t) map[i].first_inside + (id - map[i].first_outside);
+    return n ? TAR_NOBODY : id;
+}
+
 static int
 describe(const struct diff *d, const char *path, int dir_fd, const char *name,
          const struct stat *st, struct described *ret, struct err *err)
@@ -281,8 +290,8 @@ describe(const struct diff *d, const char *path, int dir_fd, const char *name,
         .name = ret->name,
         .link = ret->target,
         .mode = st->st_mode & 07777,
-        .uid = st->st_uid,
-        .gid = st->st_gid,
+        .uid = tar_diff_id(st->st_uid, d->options->uid_map, d->options->n_uid_map),
+        .gid = tar_diff_id(st->st_gid, d->options->gid_map, d->options->n_gid_map),
         .size = S_ISREG(st->st_mode) ? st->st_size : 0,
         .mtime.sec = bounded_time(d, st->st_mtim.tv_sec),
     };

@@ -7,6 +7,9 @@
 #include <stdint.h>
 
 #include "libross/archive/compress.h"
+#include "libross/archive/tar_apply.h"
+
+#define TAR_NOBODY 65534
 
 struct tar_diff_options {
     enum compression compression;
@@ -25,6 +28,9 @@ struct tar_diff_options {
      */
     const char *prefix;
     bool root_owned;
+    /* Owners on disk as owners in the archive, like tar_apply_options; who is in no range becomes TAR_NOBODY. */
+    const struct tar_id_range *uid_map, *gid_map;
+    size_t n_uid_map, n_gid_map;
     const atomic_bool *cancelled; /* checked for each entry; NULL = never. Code Canceled */
 };
 
@@ -34,6 +40,9 @@ struct tar_diff_result {
     struct digest diff_id; /* of the tar in it */
     uint64_t entries;
 };
+
+/* One owner on disk as in the archive, with the n ranges at `map`. */
+int64_t tar_diff_id(uint32_t id, const struct tar_id_range *map, size_t n);
 
 /*
  * Writes the layer that turns the tree at lower_fd (-1 = empty) into that at upper_fd. Both are borrowed O_DIRECTORY
