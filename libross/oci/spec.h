@@ -97,6 +97,7 @@ struct spec_options {
     struct spec_ns pid, ipc, uts, network, cgroup;
     struct spec_id_map *uid_maps, *gid_maps; /* any = a user namespace */
     size_t n_uid_maps, n_gid_maps;
+    struct spec_ns userns; /* with maps: a new one, or the one at its path, which has these maps */
     const char *hostname, *domainname;
     struct labels sysctls;
 

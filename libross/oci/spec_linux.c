@@ -71,7 +71,7 @@ build_namespaces(const struct spec_options *o, struct json **ret, struct err *er
         push_namespace(list, rows[i].type, rows[i].ns);
     }
     if (has_userns(o))
-        push_namespace(list, "user", &fresh);
+        push_namespace(list, "user", &o->userns);
     *ret = TAKE(list);
     return 0;
 }
@@ -105,6 +105,9 @@ check_maps(const struct spec_options *o, struct err *err)
     for (size_t i = 0; i < o->n_gid_maps; i++)
         if (!o->gid_maps[i].size)
             return err_set(err, CODE_INVALID_ARGUMENT, "a mapping of groups of size 0");
+    if (o->userns.mode == SPEC_NS_HOST)
+        return err_set(err, CODE_INVALID_ARGUMENT,
+                       "mappings of users and groups need a user namespace, not the host's");
     if (o->pid.mode == SPEC_NS_HOST)
         return err_set(err, CODE_INVALID_ARGUMENT,
                        "the host's pid namespace cannot be used with a user namespace");

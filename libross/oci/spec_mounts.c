@@ -159,9 +159,9 @@ push_default(struct json *list, const struct default_mount *d, const struct spec
         push_hosts_own(list, d->target, NULL);
         return;
     }
-    /* a user namespace may mount sysfs only with a network namespace of its own */
+    /* a user namespace may mount sysfs only with a network namespace of its own; one that is joined owns it */
     if (strcmp(d->target, "/sys") == 0 && (o->n_uid_maps || o->n_gid_maps) &&
-        o->network.mode != SPEC_NS_PRIVATE) {
+        o->network.mode != SPEC_NS_PRIVATE && o->userns.mode != SPEC_NS_PATH) {
         push_hosts_own(list, d->target, o->privileged ? NULL : "ro");
         return;
     }

@@ -104,6 +104,7 @@ put(void *sink, const void *p, size_t n, struct err *err)
 static int
 export_to(struct session *s, const struct container *c, int out_fd, struct err *err)
 {
+    struct tar_diff_options options = {0};
     struct tar_diff_result result;
     AUTO(container_fs) fs = {0};
     auto_close int root_fd = -1;
@@ -115,7 +116,10 @@ export_to(struct session *s, const struct container *c, int out_fd, struct err *
     root_fd = openat(fs.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root_fd < 0)
         return err_sys(err, errno, "open the root filesystem of container '%s'", container_name(c));
-    return tar_diff(-1, root_fd, NULL, put, &out_fd, &result, err);
+    options.uid_map = &fs.ids.uid;
+    options.gid_map = &fs.ids.gid;
+    options.n_uid_map = options.n_gid_map = fs.ids.n;
+    return tar_diff(-1, root_fd, &options, put, &out_fd, &result, err);
 }
 
 static int

@@ -266,6 +266,16 @@ publish(const struct net_places *p, const struct net_record *rec, struct err *er
 }
 
 static int
+make_owned(const struct net_places *p, const struct net_target *t, const char *path,
+           struct err *err)
+{
+    auto_free char *dir = path_join(p->state, "userns"), *owner = net_owner_path(p, t->id);
+    int r = path_mkdirs_at(AT_FDCWD, dir, 0711, err);
+
+    return r < 0 ? r : netns_make_owned(path, true, owner, t->idmap_uid, t->idmap_gid, err);
+}
+
+static int
 make_namespace(const struct net_places *p, const struct net_target *t, const struct net_request *q,
                struct err *err)
 {
@@ -273,7 +283,7 @@ make_namespace(const struct net_places *p, const struct net_target *t, const str
 
     if (q->mode == NET_CONTAINER)
         return netns_share(path, t->share_pid, err);
-    return netns_make(path, true, err);
+    return t->idmap_uid ? make_owned(p, t, path, err) : netns_make(path, true, err);
 }
 
 /* A place where tests stop the process, or let the step fail. */
@@ -523,10 +533,11 @@ is_known(const struct net_places *p, const char *id)
     return path_is_name(id) && access(dir, F_OK) == 0;
 }
 
+/* in: the directory of STATE where they are mounted */
 static size_t
-collect_namespaces(const struct net_places *p, bool repair)
+collect_namespaces(const struct net_places *p, const char *in, bool repair)
 {
-    auto_free char *path = path_join(p->state, "netns");
+    auto_free char *path = path_join(p->state, in);
     DIR *dir = opendir(path);
     struct dirent *e;
     size_t found = 0;
@@ -592,7 +603,8 @@ net_collect(const struct net_places *p, bool repair, size_t *ret_found, struct e
     if (r < 0)
         return r;
     found = net_state_collect(p, repair);
-    found += collect_namespaces(p, repair);
+    found += collect_namespaces(p, "netns", repair);
+    found += collect_namespaces(p, "userns", repair);
     for (size_t i = 0; i < networks.n; i++)
         found += collect_addresses(p, networks.items[i].name, repair);
     *ret_found = found;

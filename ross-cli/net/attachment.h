@@ -41,6 +41,8 @@ struct attachment *net_record_find(const struct net_record *r, const char *netwo
 struct net_target {
     const char *ns, *id, *hosts_path;
     int32_t share_pid; /* NET_CONTAINER: a process in the namespace */
+    const char *idmap_uid,
+        *idmap_gid; /* "C:H:S": a user namespace shall own it; NULL = the host's */
 };
 
 /* A container that is on its way up. */
@@ -52,6 +54,8 @@ void net_hold_free(struct net_hold *h);
 DEFINE_AUTO_PTR(net_hold)
 
 char *net_namespace_path(const struct net_places *p, const char *id); /* malloc'ed */
+/* Of the user namespace that owns it, with net_target.idmap_uid. */
+char *net_owner_path(const struct net_places *p, const char *id); /* malloc'ed */
 
 /* Does the container have a namespace of ours? */
 static inline bool

@@ -32,6 +32,12 @@ net_namespace_path(const struct net_places *p, const char *id)
     return xasprintf("%s/netns/%s", p->state, id);
 }
 
+char *
+net_owner_path(const struct net_places *p, const char *id)
+{
+    return xasprintf("%s/userns/%s", p->state, id);
+}
+
 int
 net_state_lock(const struct net_places *p, int *ret_fd, struct err *err)
 {
@@ -398,6 +404,7 @@ net_state_release(const struct net_places *p, const char *id, const struct net_r
                   struct err *err)
 {
     auto_free char *dir = net_state_dir(p, id), *netns = net_namespace_path(p, id);
+    auto_free char *owner = net_owner_path(p, id);
     bool first = rec->id && is_plain(rec) && !is_shared(p, netns, id);
     int r = first ? netns_remove(netns, err) : 0;
 
@@ -405,6 +412,8 @@ net_state_release(const struct net_places *p, const char *id, const struct net_r
         r = del_all(rec, first ? "" : netns, err);
     if (r == 0)
         r = netns_remove(netns, err);
+    if (r == 0)
+        r = netns_remove(owner, err);
     return r < 0 ? r : rmtree_at(AT_FDCWD, dir, err);
 }
 

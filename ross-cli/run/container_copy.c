@@ -43,16 +43,17 @@ struct place {
     const char *path;
     char *clean; /* without "." and ".." */
     const char *base;
-    bool contents; /* ends in "/." or is the root: what is in it */
-    bool slash;    /* ends in '/' */
+    bool contents;                   /* ends in "/." or is the root: what is in it */
+    bool slash;                      /* ends in '/' */
+    const struct container_ids *ids; /* of its files */
 };
 
 static void
-place_init(struct place *p, int root_fd, const char *path)
+place_init(struct place *p, int root_fd, const struct container_ids *ids, const char *path)
 {
     size_t n = strlen(path);
 
-    *p = (struct place){.root_fd = root_fd, .path = path, .clean = path_clean(path)};
+    *p = (struct place){.root_fd = root_fd, .path = path, .clean = path_clean(path), .ids = ids};
     p->base = strrchr(p->clean, '/') ? strrchr(p->clean, '/') + 1 : p->clean;
     p->slash = n && path[n - 1] == '/';
     p->contents = !*p->base || strcmp(p->base, ".") == 0 || strcmp(p->base, "..") == 0 ||
@@ -84,6 +85,7 @@ struct pack {
     struct stat st;
     const char *name; /* of the entry; "." = the contents alone */
     bool root_owned, is_pipe;
+    const struct container_ids *ids; /* of the container that is the source; n 0 = the host's */
     int r;
     struct err err;
 };
@@ -144,8 +146,8 @@ pack_single(struct pack *k, struct err *err)
         .name = k->name,
         .link = link,
         .mode = k->st.st_mode & (k->root_owned ? 01777 : 07777),
-        .uid = k->root_owned ? 0 : k->st.st_uid,
-        .gid = k->root_owned ? 0 : k->st.st_gid,
+        .uid = k->root_owned ? 0 : tar_diff_id(k->st.st_uid, &k->ids->uid, k->ids->n),
+        .gid = k->root_owned ? 0 : tar_diff_id(k->st.st_gid, &k->ids->gid, k->ids->n),
         .size = S_ISREG(k->st.st_mode) ? k->st.st_size : 0,
         .mtime.sec = k->st.st_mtim.tv_sec,
     };
@@ -176,7 +178,14 @@ pack_single(struct pack *k, struct err *err)
 static int
 pack(struct pack *k, struct err *err)
 {
-    const struct tar_diff_options options = {.prefix = k->name, .root_owned = k->root_owned};
+    const struct tar_diff_options options = {
+        .prefix = k->name,
+        .root_owned = k->root_owned,
+        .uid_map = &k->ids->uid,
+        .gid_map = &k->ids->gid,
+        .n_uid_map = k->ids->n,
+        .n_gid_map = k->ids->n,
+    };
     struct tar_diff_result result;
     auto_close int dir_fd = -1;
 
@@ -248,9 +257,16 @@ open_target(const struct place *dst, const struct place *src, bool is_dir, int *
 }
 
 static int
-apply(int dir_fd, int in_fd, struct err *err)
+apply(int dir_fd, int in_fd, const struct container_ids *ids, struct err *err)
 {
-    const struct tar_apply_options options = {.plain_names = true, .in_userns = true};
+    const struct tar_apply_options options = {
+        .plain_names = true,
+        .in_userns = true,
+        .uid_map = &ids->uid,
+        .gid_map = &ids->gid,
+        .n_uid_map = ids->n,
+        .n_gid_map = ids->n,
+    };
     AUTO_PTR(decompress) in = decompress_new(decompress_source_fd, &in_fd, NULL);
     struct tar_apply_result result;
     auto_close int root_fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -261,7 +277,7 @@ apply(int dir_fd, int in_fd, struct err *err)
 }
 
 static int
-pump(struct pack *k, int dir_fd, struct err *err)
+pump(struct pack *k, int dir_fd, const struct container_ids *to_ids, struct err *err)
 {
     auto_close int in_fd = -1;
     pthread_t thread;
@@ -276,7 +292,7 @@ pump(struct pack *k, int dir_fd, struct err *err)
         (void) fd_close(ends[1]);
         return err_sys(err, r, "start a thread");
     }
-    r = apply(dir_fd, in_fd, err);
+    r = apply(dir_fd, in_fd, to_ids, err);
     in_fd = fd_close(in_fd);
     (void) pthread_join(thread, NULL);
     /* a packer that stopped is the cause, unless it stopped because nobody read on */
@@ -293,14 +309,14 @@ static int
 copy_between(const struct place *src, const struct place *dst, bool archive, bool follow,
              struct err *err)
 {
-    struct pack k = {.from_fd = -1, .to_fd = -1, .root_owned = !archive};
+    struct pack k = {.from_fd = -1, .to_fd = -1, .root_owned = !archive, .ids = src->ids};
     int dir_fd = -1, r;
 
     r = open_source(src, follow, &k, err);
     if (r == 0)
         r = open_target(dst, src, S_ISDIR(k.st.st_mode), &dir_fd, &k.name, err);
     if (r == 0)
-        r = pump(&k, dir_fd, err);
+        r = pump(&k, dir_fd, dst->ids, err);
     (void) fd_close(dir_fd);
     (void) fd_close(k.from_fd);
     return r;
@@ -309,8 +325,10 @@ copy_between(const struct place *src, const struct place *dst, bool archive, boo
 static int
 copy_to_stdout(const struct place *src, bool follow, struct err *err)
 {
-    struct pack k = {
-        .from_fd = -1, .to_fd = STDOUT_FILENO, .name = src->contents ? "." : src->base};
+    struct pack k = {.from_fd = -1,
+                     .to_fd = STDOUT_FILENO,
+                     .name = src->contents ? "." : src->base,
+                     .ids = src->ids};
     int r;
 
     if (isatty(STDOUT_FILENO))
@@ -331,13 +349,14 @@ copy_from_stdin(const struct place *dst, struct err *err)
     if (fd < 0)
         return err_set(err, CODE_NOT_FOUND, "there is no directory '%.256s' in the container",
                        dst->path);
-    return apply(fd, STDIN_FILENO, err);
+    return apply(fd, STDIN_FILENO, dst->ids, err);
 }
 
 int
 container_copy(struct session *s, const struct container_copy *how, struct err *err)
 {
     bool stream = strcmp(how->outside, "-") == 0;
+    const struct container_ids hosts = {0};
     struct place inside, outside;
     AUTO(container_fs) fs = {0};
     int r;
@@ -346,8 +365,8 @@ container_copy(struct session *s, const struct container_copy *how, struct err *
     r = container_fs_open(s, how->container, CONTAINER_FS_INSIDE, &fs, err);
     if (r < 0)
         return r;
-    place_init(&inside, fs.fd, how->inside);
-    place_init(&outside, -1, how->outside);
+    place_init(&inside, fs.fd, &fs.ids, how->inside);
+    place_init(&outside, -1, &hosts, how->outside);
     if (stream && how->into)
         r = copy_from_stdin(&inside, err);
     else if (stream)

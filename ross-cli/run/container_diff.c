@@ -107,21 +107,19 @@ container_diff(struct session *s, const struct container *c, container_diff_fn f
     AUTO(mount_list) lower = {0};
     AUTO_PTR(mount_temp) temp = NULL;
     auto_close int upper_fd = -1, lower_fd = -1;
-    const char *upper;
     int r;
 
     r = container_fs_open(s, c, CONTAINER_FS_ROOT, &fs, err);
     if (r == 0)
-        r = container_fs_upper(&fs.mounts, &upper, err);
+        r = container_fs_upper(&fs.mounts, &upper_fd, err);
     if (r == 0)
         r = container_fs_lower(&fs.mounts, &lower, err);
     if (r == 0)
         r = mount_temp_open(&lower, NULL, NULL, &temp, err);
     if (r != 0)
         return r;
-    upper_fd = open(upper, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     lower_fd = openat(mount_temp_fd(temp), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (upper_fd < 0 || lower_fd < 0)
+    if (lower_fd < 0)
         return err_sys(err, errno, "open the layers of the container");
     collect_targets(c, &w.targets);
     r = tree_diff(lower_fd, upper_fd, true, on_change, &w, err);

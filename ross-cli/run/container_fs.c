@@ -12,6 +12,8 @@
 #include "container_status.h"
 #include "libross/base/fd.h"
 #include "libross/base/path.h"
+#include "libross/mount/mount_upper.h"
+#include "user_map.h"
 
 void
 container_fs_done(struct container_fs *fs)
@@ -89,6 +91,21 @@ open_mounted(struct session *s, const struct container *c, struct container_fs *
     return 0;
 }
 
+static int
+find_ids(const struct session *s, const char *id, struct container_ids *ret, struct err *err)
+{
+    auto_free char *dir = container_dir_path(s->root, s->ctx.ns, id);
+    struct user_map m;
+    int r = user_map_read(dir, &m, err);
+
+    if (r < 0 || !m.any)
+        return r;
+    ret->uid = (struct tar_id_range){.first_outside = m.uid, .count = m.size};
+    ret->gid = (struct tar_id_range){.first_outside = m.gid, .count = m.size};
+    ret->n = 1;
+    return 0;
+}
+
 int
 container_fs_open(struct session *s, const struct container *c, enum container_fs_view view,
                   struct container_fs *ret, struct err *err)
@@ -98,6 +115,8 @@ container_fs_open(struct session *s, const struct container *c, enum container_f
     int r;
 
     r = container_status_get(s, c->id, &st, err);
+    if (r == 0)
+        r = find_ids(s, c->id, &fs.ids, err);
     if (r < 0)
         return r;
     fs.live = is_live(&st);
@@ -119,6 +138,24 @@ container_fs_open(struct session *s, const struct container *c, enum container_f
 
 /* ---- its layers ---- */
 
+static bool
+is_mapping(const char *option)
+{
+    return strncmp(option, "uidmap=", 7) == 0 || strncmp(option, "gidmap=", 7) == 0;
+}
+
+struct mount_list
+container_fs_plain(const struct mount_list *mounts)
+{
+    struct mount_list plain = mount_list_clone(mounts);
+
+    for (size_t i = 0; i < plain.n; i++)
+        for (size_t j = plain.items[i].options.n; j-- > 0;)
+            if (is_mapping(plain.items[i].options.items[j]))
+                strv_remove(&plain.items[i].options, j);
+    return plain;
+}
+
 static const struct mount *
 overlay_of(const struct mount_list *mounts)
 {
@@ -127,15 +164,14 @@ overlay_of(const struct mount_list *mounts)
 }
 
 int
-container_fs_upper(const struct mount_list *mounts, const char **ret, struct err *err)
+container_fs_upper(const struct mount_list *mounts, int *ret_fd, struct err *err)
 {
     const struct mount *m = overlay_of(mounts);
 
-    *ret = m ? mount_option_find(m, "upperdir") : NULL;
-    if (!*ret)
+    if (!m)
         return err_set(err, CODE_FAILED_PRECONDITION,
                        "the root filesystem is no overlay with a layer of its own");
-    return 0;
+    return mount_upper_open(m, ret_fd, err);
 }
 
 int
@@ -155,7 +191,8 @@ container_fs_lower(const struct mount_list *mounts, struct mount_list *ret, stru
         made = mount_list_add(&list, "overlay", "overlay");
         for (size_t i = 0; i < m->options.n; i++)
             if (strncmp(m->options.items[i], "upperdir=", 9) != 0 &&
-                strncmp(m->options.items[i], "workdir=", 8) != 0)
+                strncmp(m->options.items[i], "workdir=", 8) != 0 &&
+                !is_mapping(m->options.items[i]))
                 strv_add(&made->options, m->options.items[i]);
     }
     strv_add(&made->options, "ro");

@@ -13,10 +13,12 @@
 #include "api/client/runc_options.h"
 #include "container_bundle.h"
 #include "container_dir.h"
+#include "container_join.h"
 #include "container_labels.h"
 #include "container_net.h"
 #include "container_remove.h"
 #include "container_status.h"
+#include "container_userns.h"
 #include "event_log.h"
 #include "container_volumes.h"
 #include "image_open.h"
@@ -102,12 +104,21 @@ use_volumes(const struct session *s, const char *id, const struct image_view *vi
     return container_volumes_use(s, id, dir, &view->config, mounts, o, arena, err);
 }
 
+static int
+use_userns(const struct session *s, const char *id, const char *runtime, struct spec_options *o,
+           struct err *err)
+{
+    auto_free char *dir = container_dir_path(s->root, s->ctx.ns, id);
+
+    return container_userns_mounts(s, dir, runtime, o, err);
+}
+
 /* Adds what depends on image and container, and builds. */
 static int
 build_spec(const struct session *s, const struct run_options *opt, const char *id,
-           const struct image_view *view, const struct mount_list *mounts, const struct strv *args,
-           struct net_request *net, struct spec_options *o, struct arena *arena, struct json **ret,
-           struct err *err)
+           const char *runtime, const struct image_view *view, const struct mount_list *mounts,
+           const struct strv *args, struct net_request *net, struct spec_options *o,
+           struct arena *arena, struct json **ret, struct err *err)
 {
     int r;
 
@@ -120,6 +131,8 @@ build_spec(const struct session *s, const struct run_options *opt, const char *i
     r = container_net_spec(s, id, opt, net, o, arena, err);
     if (r == 0)
         r = use_volumes(s, id, view, mounts, o, arena, err);
+    if (r == 0)
+        r = use_userns(s, id, runtime, o, err);
     return r < 0 ? r : spec_build(&view->config, o, ret, err);
 }
 
@@ -193,7 +206,7 @@ pick_runtime(const struct session *s, const char *asked, char **ret, struct err 
 
 static int
 prepare_rootfs(struct session *s, const struct container *c, const struct image_view *view,
-               struct mount_list *ret, struct err *err)
+               const struct spec_options *o, struct mount_list *ret, struct err *err)
 {
     char parent[DIGEST_STR_MAX], now[CLOCK_STR_MAX];
     struct snapshots *snapshots;
@@ -205,6 +218,7 @@ prepare_rootfs(struct session *s, const struct container *c, const struct image_
         return r;
     /* until the record refers to it, a collection of garbage must leave it alone */
     labels_set(&labels, GC_LABEL_ROOT, clock_format(clock_now_ns(), now));
+    container_userns_labels(o, &labels);
     r = snapshots_prepare(snapshots, &s->ctx, SNAPSHOT_ACTIVE, c->snapshot_key,
                           digest_format(&view->chain_id, parent), &labels, ret, err);
     if (r == -CODE_NOT_FOUND)
@@ -249,9 +263,10 @@ make_parts(struct session *s, const struct run_options *opt, const struct image_
 
     r = start ? container_net_begin(s, c->id, net, &m->net, err) : 0;
     if (r == 0)
-        r = prepare_rootfs(s, c, view, &m->mounts, err);
+        r = prepare_rootfs(s, c, view, o, &m->mounts, err);
     if (r == 0)
-        r = build_spec(s, opt, c->id, view, &m->mounts, args, net, o, arena, &spec, err);
+        r = build_spec(s, opt, c->id, m->runtime, view, &m->mounts, args, net, o, arena, &spec,
+                       err);
     if (r < 0)
         return r;
     text = json_dump(spec, &len);
@@ -259,7 +274,8 @@ make_parts(struct session *s, const struct run_options *opt, const struct image_
     r = session_contentd(s, &ch, err);
     if (r == 0)
         r = containers_client_create(ch, &s->ctx, c, NULL, err);
-    if (r == 0)
+    /* one that is only made gets its bundle at its start */
+    if (r == 0 && start)
         r = container_bundle_make(s, c, &m->bundle, err);
     return r;
 }
@@ -290,6 +306,7 @@ container_make(struct session *s, const struct run_options *opt, const struct im
     struct spec_options o = {0};
     AUTO_PTR(json) seccomp = NULL;
     AUTO(net_request) net = {0};
+    struct user_map users = {0};
     AUTO(arena) arena = {0};
     int r;
 
@@ -301,6 +318,10 @@ container_make(struct session *s, const struct run_options *opt, const struct im
     if (r < 0)
         return r;
     r = container_net_request(s, opt, &view->config, &net, err);
+    if (r == 0)
+        r = container_userns_parse(opt, &net, &users, err);
+    if (r == 0)
+        r = container_join_note(s, opt, &o, &arena, err);
     if (r < 0) {
         run_spec_done(&o);
         return r;
@@ -330,6 +351,8 @@ container_make(struct session *s, const struct run_options *opt, const struct im
         r = path_mkdirs_at(AT_FDCWD, dir, 0700, err);
         if (r == 0)
             r = net_request_write(dir, &net, !opt->rm, err);
+        if (r == 0)
+            r = container_userns_begin(s, dir, !opt->rm, &users, &o, &arena, err);
         if (r == 0)
             r = make_parts(s, opt, view, args, &net, start, &o, &arena, &m, err);
         if (r == 0)

@@ -16,6 +16,7 @@
 
 #include "container_dir.h"
 #include "container_status.h"
+#include "user_map.h"
 #include "libross/base/fd.h"
 #include "libross/base/log.h"
 #include "libross/base/path.h"
@@ -30,6 +31,7 @@ struct container_net {
     char *root, *state, *ns, *id, *hosts_path;
     struct net_request request;
     int32_t share_pid;
+    char idmap_uid[USER_MAP_TEXT_MAX], idmap_gid[USER_MAP_TEXT_MAX]; /* "" = none */
     pthread_t thread;
     bool joined;
     struct net_hold *hold;
@@ -370,13 +372,17 @@ container_net_spec(const struct session *s, const char *id, const struct run_opt
                    struct err *err)
 {
     struct net_places p = container_net_places(s);
-    auto_free char *path = NULL;
+    auto_free char *path = NULL, *owner = NULL;
 
     if (q->mode == NET_HOST)
         o->network.mode = SPEC_NS_HOST;
     if (net_mode_is_ours(q->mode)) {
         path = net_namespace_path(&p, id);
         o->network = (struct spec_ns){SPEC_NS_PATH, arena_strdup(arena, path)};
+        if (o->n_uid_maps) {
+            owner = net_owner_path(&p, id);
+            o->userns = (struct spec_ns){SPEC_NS_PATH, arena_strdup(arena, owner)};
+        }
     }
     if (q->mode == NET_CONTAINER)
         return shared_files(s, q, o, arena, err);
@@ -390,7 +396,13 @@ bring_up(void *arg)
 {
     struct container_net *n = arg;
     const struct net_target t = {
-        .ns = n->ns, .id = n->id, .hosts_path = n->hosts_path, .share_pid = n->share_pid};
+        .ns = n->ns,
+        .id = n->id,
+        .hosts_path = n->hosts_path,
+        .share_pid = n->share_pid,
+        .idmap_uid = *n->idmap_uid ? n->idmap_uid : NULL,
+        .idmap_gid = *n->idmap_gid ? n->idmap_gid : NULL,
+    };
 
     n->r = net_up(&n->places, &t, &n->request, &n->hold, &n->err);
     return NULL;
@@ -422,6 +434,7 @@ container_net_begin(struct session *s, const char *id, const struct net_request 
     AUTO_PTR(container_net) n = NULL;
     auto_free char *dir = NULL;
     AUTO_PTR(json) copy = NULL;
+    struct user_map users;
     int r;
 
     *ret = NULL;
@@ -440,6 +453,12 @@ container_net_begin(struct session *s, const char *id, const struct net_request 
     r = net_request_from_json(copy, &n->request, err);
     if (r == 0 && q->mode == NET_CONTAINER)
         r = find_pid(s, q->container, &n->share_pid, err);
+    if (r == 0)
+        r = user_map_read(dir, &users, err);
+    if (r == 0 && users.any) {
+        user_map_text(users.uid, users.size, n->idmap_uid);
+        user_map_text(users.gid, users.size, n->idmap_gid);
+    }
     if (r < 0)
         return r;
     r = pthread_create(&n->thread, NULL, bring_up, n);

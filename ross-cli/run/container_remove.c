@@ -68,7 +68,6 @@ int
 container_end_task_locked(const struct session *s, const char *id, struct err *err)
 {
     auto_free char *bundle = bundle_path(s->state, s->ctx.ns, id);
-    auto_free char *rootfs = path_join(bundle, "rootfs");
     auto_free char *address = NULL;
     int r;
 
@@ -84,7 +83,7 @@ container_end_task_locked(const struct session *s, const char *id, struct err *e
     if (r == 0)
         r = container_net_end(s, id, err);
     if (r == 0)
-        r = mount_unmount_all(rootfs, err);
+        r = mount_unmount_all(bundle, err);
     if (r == 0)
         r = rmtree_at(AT_FDCWD, bundle, err);
     return r < 0 ? err_wrap(err, r, "end container %.12s", id) : 0;

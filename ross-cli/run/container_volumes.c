@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "container_dir.h"
+#include "container_fs.h"
 #include "libross/base/fd.h"
 #include "libross/base/path.h"
 #include "libross/mount/mount_temp.h"
@@ -109,7 +110,9 @@ fill(const struct session *s, const char *name, const char *target, const struct
     int r;
 
     if (!*temp) {
-        r = mount_temp_open(rootfs, NULL, NULL, temp, err);
+        AUTO(mount_list) plain = container_fs_plain(rootfs);
+
+        r = mount_temp_open(&plain, NULL, NULL, temp, err);
         if (r < 0)
             return r;
     }

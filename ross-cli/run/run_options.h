@@ -26,7 +26,7 @@ struct run_options {
     int64_t shm_size;
     struct strv cap_add, cap_drop, security_opt;
     struct strv ulimits, sysctls;
-    const char *pid, *ipc, *uts;
+    const char *pid, *ipc, *uts, *userns;
 
     int64_t memory, memory_swap, memory_reservation, cpu_shares, pids_limit;
     const char *cpus, *cpuset_cpus, *cpuset_mems;

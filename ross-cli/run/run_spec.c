@@ -89,7 +89,7 @@ volume_spec_parse(const char *text, struct volume_spec *ret, struct err *err)
 {
     static const char known[] =
         " ro rw rprivate private rshared shared rslave slave rbind bind nosuid "
-        "nodev noexec exec suid dev z Z nocopy ";
+        "nodev noexec exec suid dev z Z nocopy idmap ";
     AUTO(volume_spec) v = {0};
     AUTO(strv) parts = strv_split(text, ':'), words = {0};
     char *padded;
@@ -227,6 +227,8 @@ mount_word(const char *text, const char *key, const char *value, struct volume_s
         v->read_only = *value ? flag : true;
     } else if (strcmp(key, "bind-propagation") == 0)
         strv_add(&v->options, value);
+    else if (strcmp(key, "idmap") == 0 && !*value)
+        strv_add(&v->options, "idmap");
     else if (strcmp(key, "volume-nocopy") == 0) {
         if (*value && parse_bool(value, &flag, err) < 0)
             return err_wrap(err, -CODE_INVALID_ARGUMENT, "--mount '%.256s'", text);
@@ -392,11 +394,13 @@ security_to_spec(const char *text, struct spec_options *o, struct json **seccomp
 static int
 namespace_to_spec(const char *option, const char *value, struct spec_ns *ns, struct err *err)
 {
-    if (!value || strcmp(value, "private") == 0)
+    /* that of a container is container_join_note()'s */
+    if (!value || strcmp(value, "private") == 0 || strncmp(value, "container:", 10) == 0)
         return 0;
     if (strcmp(value, "host") != 0)
-        return err_set(err, CODE_INVALID_ARGUMENT, "%s '%.64s' is not known, use host or private",
-                       option, value);
+        return err_set(err, CODE_INVALID_ARGUMENT,
+                       "%s '%.64s' is not known, use host, private or container:NAME", option,
+                       value);
     ns->mode = SPEC_NS_HOST;
     return 0;
 }

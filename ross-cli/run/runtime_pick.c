@@ -2,17 +2,19 @@
 /* Which OCI runtime runs a container here (map, decision 13). */
 #include "runtime_pick.h"
 
-#include <linux/magic.h>
-#include <sys/vfs.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "libross/base/fd.h"
 #include "libross/base/mem.h"
 #include "libross/base/path.h"
 #include "libross/base/proc.h"
+#include "libross/json/json.h"
 
 #define CGROUP_ROOT          "/sys/fs/cgroup"
 #define CONTROLLERS_SIZE_MAX 4096
+#define FEATURES_SIZE_MAX    (256 * 1024)
+#define FEATURES_TIMEOUT_MS  10000
 
 const char *
 runtime_crun_objection(const char *cgroup_root)
@@ -30,6 +32,25 @@ runtime_crun_objection(const char *cgroup_root)
         if (text[i] > ' ')
             return "cgroup controllers are split between v1 and the v2 mount";
     return NULL;
+}
+
+bool
+runtime_can_idmap(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *argv[] = {path, "features", NULL};
+    struct proc_spawn spec = PROC_SPAWN_INIT;
+    AUTO(buf) out = BUF_INIT(FEATURES_SIZE_MAX);
+    AUTO_PTR(json) features = NULL;
+    int status;
+
+    if (strcmp(slash ? slash + 1 : path, "crun") == 0)
+        return true; /* older than its own "features" */
+    spec.argv = argv;
+    if (proc_run(&spec, NULL, &out, NULL, FEATURES_TIMEOUT_MS, &status, NULL) < 0 || status != 0 ||
+        json_parse(out.data, out.len, &features, NULL) < 0)
+        return false;
+    return json_is_true(json_find(
+        json_find(json_find(json_find(features, "linux"), "mountExtensions"), "idmap"), "enabled"));
 }
 
 int

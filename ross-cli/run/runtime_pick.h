@@ -17,6 +17,9 @@
  */
 int runtime_pick(const char *asked, char **ret_path, char **ret_why, struct err *err);
 
+/* Does the runtime at this path know mounts with mapped ids (crun; runc from 1.2 on)? It is asked, unless it is crun. */
+bool runtime_can_idmap(const char *path);
+
 /*
  * Why crun would refuse a host whose cgroup root is at `cgroup_root` ("/sys/fs/cgroup"); NULL when it would not.
  * crun drives either v2 or v1, not a hybrid that has left some controllers on its v2 mount. Static storage.
