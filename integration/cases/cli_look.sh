@@ -68,7 +68,7 @@ ross stats --no-stream --format json >"$WORK/s.json"
 expect "busy look" jq -r '[.[].name] | sort | join(" ")' "$WORK/s.json"
 looks_busy() { # others may want the processors just now
     ross stats --no-stream --format json >"$WORK/s.json"
-    jq -e '.[] | select(.name == "busy") | (.cpuNs > 100000000) and (.cpu | rtrimstr("%") | tonumber > 10) and .pids == 1' "$WORK/s.json"
+    jq -e '.[] | select(.name == "busy") | (.cpuNs > 100000000) and (.cpu | rtrimstr("%") | tonumber > 0) and .pids == 1' "$WORK/s.json"
 }
 wait_for 60 looks_busy || fail "stats of busy: $(cat "$WORK/s.json")"
 jq -e '.[] | select(.name == "look") | .memoryLimitBytes == 67108864 and .memoryBytes > 0 and .pids >= 1' "$WORK/s.json" >/dev/null || fail "stats of look: $(cat "$WORK/s.json")"

@@ -98,7 +98,7 @@ for step in 20000000 60000000; do
     pull "$REGISTRY/large:1" &
     puller=$!
     arrived() { ! kill -0 "$puller" 2>/dev/null || [ "$(cat "$ROSS_ROOT"/content/ingest/* 2>/dev/null | wc -c)" -ge "$step" ]; }
-    wait_for 20 arrived || fail "nothing arrives"
+    wait_for 120 arrived || fail "nothing arrives"
     kill -KILL "$CONTENTD_PID"
     wait "$CONTENTD_PID" 2>/dev/null || true
     rm -f "$plugin"
