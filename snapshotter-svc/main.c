@@ -13,6 +13,7 @@
 #include "libross/config/places.h"
 #include "snapshotter-svc/check.h"
 #include "snapshotter-svc/diff/diff_service.h"
+#include "snapshotter-svc/diff/layer_limits.h"
 #include "snapshotter-svc/snapshots_local.h"
 #include "snapshotter-svc/snapshots_service.h"
 
@@ -27,6 +28,7 @@ struct options {
     struct daemon_options daemon; /* first */
     const char *content_root, *content_address, *sync;
     struct strv mount_options;
+    struct layer_limits limits;
     bool upperdir_label, repair;
 };
 
@@ -86,7 +88,12 @@ serve(const struct options *o, struct snapshots_local *local, struct err *err)
     auto_free char *root =
         o->content_root ? xstrdup(o->content_root) : path_join(o->daemon.root, "content");
     auto_free char *address = places_contentd_address(o->content_address, o->daemon.state);
-    struct diff_settings diff = {.snapshots = local, .places.content_root = root};
+    struct diff_settings diff = {
+        .snapshots = local,
+        .places.content_root = root,
+        .limits = &o->limits.tar,
+        .stream_limits = &o->limits.stream,
+    };
     AUTO_PTR(rpc_channel) ch = NULL;
     struct rpc_service services[3];
     int r;
@@ -146,19 +153,35 @@ run(const struct options *o, bool check, struct err *err)
     return r;
 }
 
+/* malloc'ed */
+static struct option_row *
+all_rows(size_t *ret_n)
+{
+    size_t n = daemon_option_rows_n + ARRAY_LEN(own_rows) + layer_limits_rows_n;
+    struct option_row *rows = xreallocarray(NULL, n, sizeof *rows), *limits;
+
+    memcpy(rows, daemon_option_rows, daemon_option_rows_n * sizeof *rows);
+    memcpy(rows + daemon_option_rows_n, own_rows, sizeof own_rows);
+    limits = rows + daemon_option_rows_n + ARRAY_LEN(own_rows);
+    memcpy(limits, layer_limits_rows, layer_limits_rows_n * sizeof *rows);
+    for (size_t i = 0; i < layer_limits_rows_n; i++)
+        limits[i].offset += offsetof(struct options, limits);
+    *ret_n = n;
+    return rows;
+}
+
 int
 main(int argc, char **argv)
 {
     struct options o = {.daemon.program = PROGRAM};
     auto_free struct option_row *rows = NULL;
-    size_t n = daemon_option_rows_n + ARRAY_LEN(own_rows);
     struct err err = {0};
     bool check;
     int words, r;
+    size_t n;
 
-    rows = xreallocarray(NULL, n, sizeof *rows);
-    memcpy(rows, daemon_option_rows, daemon_option_rows_n * sizeof *rows);
-    memcpy(rows + daemon_option_rows_n, own_rows, sizeof own_rows);
+    layer_limits_init(&o.limits);
+    rows = all_rows(&n);
     r = daemon_options_read(rows, n, &o, sizeof o, ABOUT, argc, argv, &words, &err);
     if (r > 0)
         return 0;
