@@ -10,9 +10,9 @@
  * for a gzip layer (inflate 700 MB/s, sha256 1 GB/s, small files 500 MB/s), so with two or three processors the time
  * tends to the largest instead of the sum.
  *
- * A thread that has to wait is woken when there is work for a while (HASH_BATCH, ROOM_BATCH), not for each piece; only the
- * taker, who is most often the last, gets each one at once. The ring is long enough to let the reader run ahead while the
- * taker makes a thousand small files, and the taker live on that while one large one is inflated.
+ * A thread that has to wait is woken when there is work for a while (HASH_BATCH, ROOM_BATCH), not for each piece; only
+ * the taker, who is most often the last, gets each one at once. The ring is long enough to let the reader run ahead
+ * while the taker makes a thousand small files, and the taker live on that while one large one is inflated.
  */
 #include "tar_feed.h"
 

@@ -2,6 +2,10 @@
 /*
  * The caller's thread walks the tree and hands the names to a pool in batches. Names are paths from the root, opened
  * afresh by whoever works on them: no depth and no number of directories holds descriptors.
+ *
+ * tree_sync_finish, where the filesystem has one journal for all (fs_journal.h), waits for content file by file, which
+ * flushes nothing; everything else is one commit at the end. Otherwise every file and directory has its fsync: for
+ * times that a `lazytime` mount keeps in memory that is the only way.
  */
 #include "tree_sync.h"
 
@@ -21,6 +25,7 @@
 #include "libross/base/mem.h"
 #include "libross/base/pool.h"
 #include "libross/base/strv.h"
+#include "fs_journal.h"
 #include "tar_name.h"
 
 #define WRITE_THREADS 2  /* starting to write costs processor time, */
@@ -68,6 +73,13 @@ start_writing(int fd)
     /* Directories and odd filesystems refuse; fsync does it all then. */
     (void) sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
     return 0;
+}
+
+static int
+wait_written(int fd)
+{
+    return sync_file_range(
+        fd, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER);
 }
 
 static void
@@ -193,15 +205,20 @@ pass(int root_fd, unsigned threads, int (*fn)(int), bool with_dirs, struct err *
 }
 
 int
-tree_sync_finish(int root_fd, struct err *err)
-{
-    return pass(root_fd, SYNC_THREADS, fsync, true, err);
-}
-
-int
 tree_sync(int root_fd, struct err *err)
 {
     int r = pass(root_fd, WRITE_THREADS, start_writing, false, err);
 
-    return r < 0 ? r : tree_sync_finish(root_fd, err);
+    return r < 0 ? r : pass(root_fd, SYNC_THREADS, fsync, true, err);
+}
+
+int
+tree_sync_finish(int root_fd, struct err *err)
+{
+    int r;
+
+    if (!fs_journal_is_ordered(root_fd))
+        return pass(root_fd, SYNC_THREADS, fsync, true, err);
+    r = pass(root_fd, WRITE_THREADS, wait_written, false, err);
+    return r < 0 ? r : fs_journal_commit(root_fd, err);
 }

@@ -14,5 +14,8 @@
  * disk): one thread 6.0 s, this 1.0 s, syncfs 0.75 s.
  */
 int tree_sync(int root_fd, struct err *err);
-/* The second half alone, when writing out has been started for most of the files already (see writeback.h). */
+/*
+ * The second half alone, when writing out has been started for most of the files already (see writeback.h) and the
+ * times of everything were set explicitly. With an ordered journal one commit takes the place of the fsyncs.
+ */
 int tree_sync_finish(int root_fd, struct err *err);

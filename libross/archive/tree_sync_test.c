@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "fs_journal.h"
 #include "libross/base/fd.h"
 #include "libross/base/mem.h"
 #include "tree_sync.h"
@@ -36,18 +37,18 @@ fill(const char *tmp)
 }
 
 static int
-sync_child(const char *dir)
+sync_child(const char *what, const char *dir)
 {
     auto_close int top = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct err err = {0};
-    int r = tree_sync(top, &err);
+    int r = strcmp(what, "finish") == 0 ? tree_sync_finish(top, &err) : tree_sync(top, &err);
 
     return r < 0 && !err.msg[0] ? 99 : -r;
 }
 
 /* How it ends with a fault, in a process of its own. */
 static int
-sync_with(const char *tmp, const char *fault, const char *list)
+sync_with(const char *what, const char *tmp, const char *fault, const char *list)
 {
     int status;
     pid_t pid = fork();
@@ -57,7 +58,7 @@ sync_with(const char *tmp, const char *fault, const char *list)
             setenv("ROSS_FAULT", fault, 1);
         if (list)
             setenv("ROSS_FAULT_LIST", list, 1);
-        execl("/proc/self/exe", "tree_sync_test", "--child", tmp, (char *) NULL);
+        execl("/proc/self/exe", "tree_sync_test", "--child", what, tmp, (char *) NULL);
         _exit(98);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -71,7 +72,8 @@ syncs_a_tree(void **state)
 
     (void) state;
     fill(tmp);
-    assert_int_equal(sync_with(tmp, NULL, NULL), 0);
+    assert_int_equal(sync_with("all", tmp, NULL, NULL), 0);
+    assert_int_equal(sync_with("finish", tmp, NULL, NULL), 0);
     test_tmpdir_remove(tmp);
 }
 
@@ -87,14 +89,39 @@ passes_every_file_and_directory(void **state)
 
     (void) state;
     fill(tmp);
-    assert_int_equal(sync_with(tmp, NULL, list), 0);
+    assert_int_equal(sync_with("all", tmp, NULL, list), 0);
     assert_ok(fd_read_file_at(AT_FDCWD, list, 1 << 20, &text, NULL, &err), &err);
     for (const char *p = text; *p; p++)
         n += *p == '\n';
     assert_int_equal(n, 2 * FILES + FILES / 10 + 1);
-    assert_int_equal(sync_with(tmp, "sync.fsync:700:EIO", NULL), 0); /* never reached */
-    assert_int_equal(sync_with(tmp, "sync.fsync:631:EIO", NULL), CODE_INTERNAL);
-    assert_int_equal(sync_with(tmp, "sync.fsync:1:ENOSPC", NULL), CODE_RESOURCE_EXHAUSTED);
+    assert_int_equal(sync_with("all", tmp, "sync.fsync:700:EIO", NULL), 0); /* never reached */
+    assert_int_equal(sync_with("all", tmp, "sync.fsync:631:EIO", NULL), CODE_INTERNAL);
+    assert_int_equal(sync_with("all", tmp, "sync.fsync:1:ENOSPC", NULL), CODE_RESOURCE_EXHAUSTED);
+    test_tmpdir_remove(tmp);
+    test_tmpdir_remove(lists);
+}
+
+/* With an ordered journal: every file, and one commit. Else as above, without the first pass. */
+static void
+finishes_as_the_filesystem_allows(void **state)
+{
+    char *tmp = test_tmpdir(), *lists = test_tmpdir();
+    auto_close int top = open(tmp, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    auto_free char *list = xasprintf("%s/list", lists), *text = NULL;
+    bool ordered = fs_journal_is_ordered(top);
+    struct err err = {0};
+    size_t n = 0;
+
+    (void) state;
+    fill(tmp);
+    assert_int_equal(sync_with("finish", tmp, NULL, list), 0);
+    assert_ok(fd_read_file_at(AT_FDCWD, list, 1 << 20, &text, NULL, &err), &err);
+    for (const char *p = text; *p; p++)
+        n += *p == '\n';
+    assert_int_equal(n, ordered ? FILES + 1 : FILES + FILES / 10 + 1);
+    assert_int_equal(sync_with("finish", tmp, "sync.fsync:300:EIO", NULL), CODE_INTERNAL);
+    assert_int_equal(sync_with("finish", tmp, "sync.commit:1:EIO", NULL),
+                     ordered ? CODE_INTERNAL : 0);
     test_tmpdir_remove(tmp);
     test_tmpdir_remove(lists);
 }
@@ -135,11 +162,12 @@ main(int argc, char **argv)
         cmocka_unit_test(syncs_a_tree),
 #ifdef ROSS_FAULTS
         cmocka_unit_test(passes_every_file_and_directory),
+        cmocka_unit_test(finishes_as_the_filesystem_allows),
 #endif
         cmocka_unit_test(writeback_closes_what_it_takes),
     };
 
-    if (argc == 3 && strcmp(argv[1], "--child") == 0)
-        return sync_child(argv[2]);
+    if (argc == 4 && strcmp(argv[1], "--child") == 0)
+        return sync_child(argv[2], argv[3]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
