@@ -57,6 +57,7 @@ struct apply {
 
     struct tar_name name, link;
     struct tar_dir parent; /* of the entry at hand */
+    mode_t first_mode;     /* that its inode is made with */
     int held_fd;           /* its descriptor, when it is not the cache's */
 
     struct arena arena;
@@ -261,7 +262,8 @@ static int
 make_file(struct apply *a, const struct tar_entry *e, const char *name)
 {
     (void) e;
-    return openat(a->parent.fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    return openat(a->parent.fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                  a->first_mode);
 }
 
 static int
@@ -310,6 +312,7 @@ apply_file(struct apply *a, const struct tar_entry *e, struct err *err)
     r = attrs_of(a, e, &at, err);
     if (r < 0)
         return r;
+    a->first_mode = tar_inode_first_mode(&at, owner_fits(a, &at), 0600);
     fd = make(a, e, a->name.base, make_file, "create the file", "apply.create", err);
     if (fd < 0)
         return fd;
@@ -474,7 +477,7 @@ make_dir(struct apply *a, bool *ret_opaque, struct err *err)
     *ret_opaque = false;
     if (fault)
         return tar_inode_error(err, fault, "make the directory");
-    if (mkdirat(a->parent.fd, a->name.base, 0700) == 0)
+    if (mkdirat(a->parent.fd, a->name.base, a->first_mode) == 0)
         return 0;
     if (errno != EEXIST)
         return tar_inode_error(err, errno, "make the directory");
@@ -484,7 +487,7 @@ make_dir(struct apply *a, bool *ret_opaque, struct err *err)
     r = clear(a, a->name.base, err);
     if (r < 0)
         return r;
-    if (mkdirat(a->parent.fd, a->name.base, 0700) < 0)
+    if (mkdirat(a->parent.fd, a->name.base, a->first_mode) < 0)
         return tar_inode_error(err, errno, "make the directory");
     /* The whiteout or file that is gone now hid what lower layers have there; without it they would show again. */
     *ret_opaque = a->options->overlay;
@@ -500,8 +503,10 @@ apply_dir(struct apply *a, const struct tar_entry *e, struct err *err)
     bool opaque = false;
     int r = attrs_of(a, e, &at, err);
 
-    if (r == 0)
-        r = make_dir(a, &opaque, err);
+    if (r < 0)
+        return r;
+    a->first_mode = tar_inode_first_mode(&at, owner_fits(a, &at), 0700);
+    r = make_dir(a, &opaque, err);
     if (r < 0)
         return r;
     fd = openat(a->parent.fd, a->name.base, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

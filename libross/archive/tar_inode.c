@@ -128,6 +128,21 @@ checked(int r, int fault, const char *what, struct err *err)
     return tar_inode_error(err, fault ? fault : errno, what);
 }
 
+/* Looking costs a sixth of changing it. An attribute can be an access list, which is a mode as well: then it is set. */
+static bool
+mode_fits(int fd, const struct tar_attrs *a)
+{
+    struct stat st;
+
+    return !a->n_xattrs && fstat(fd, &st) == 0 && (st.st_mode & 07777) == a->mode;
+}
+
+mode_t
+tar_inode_first_mode(const struct tar_attrs *a, bool owner_fits, mode_t narrow)
+{
+    return owner_fits && !a->n_xattrs && !(a->mode & 07000) ? a->mode : narrow;
+}
+
 int
 tar_inode_set(int fd, const struct tar_attrs *a, bool owner_fits, bool with_times, struct err *err)
 {
@@ -138,7 +153,7 @@ tar_inode_set(int fd, const struct tar_attrs *a, bool owner_fits, bool with_time
         r = checked(fchown(fd, a->uid, a->gid), FAULT("apply.chown"), "set the owner", err);
     if (r == 0)
         r = set_xattrs(&t, a, err);
-    if (r == 0)
+    if (r == 0 && !mode_fits(fd, a))
         r = checked(fchmod(fd, a->mode), FAULT("apply.chmod"), "set the mode", err);
     if (r == 0 && with_times)
         r = checked(futimens(fd, a->times), FAULT("apply.times"), "set the times", err);

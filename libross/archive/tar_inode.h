@@ -26,6 +26,11 @@ struct tar_attrs {
 void tar_inode_times(const struct tar_entry *e, struct timespec ret[static 2]);
 
 /*
+ * The mode to make an inode with: its own, which saves setting it, unless owner or extended attributes must come first;
+ * then `narrow`.
+ */
+mode_t tar_inode_first_mode(const struct tar_attrs *a, bool owner_fits, mode_t narrow);
+/*
  * Everything but the times of a directory (which change until the last entry below it) through an open descriptor.
  * owner_fits: the inode is known to belong to uid and gid already.
  */
