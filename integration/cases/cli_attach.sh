@@ -70,7 +70,7 @@ expect_fail 125 "does not run" ross attach plain
 # commit: a new image that runs, with changes of its config
 ross run -d --name work -e A=1 demo sh -c 'echo made >/made; rm /etc/motd; trap "exit 0" TERM; touch /ready; while :; do sleep 0.1; done' >/dev/null
 wait_for 10 ross exec work test -e /ready || fail "the container is not ready"
-id=$(ross commit -a "Some One" -m "a note" -c 'CMD ["cat","/made"]' -c 'ENV B=two words' -c 'WORKDIR /tmp' -c 'LABEL k=v' work made:1)
+id=$(ross commit -a "Some One" -m "a note" -c 'CMD ["cat","/made"]' -c 'ENV B="two words"' -c 'WORKDIR /tmp' -c 'LABEL k=v' work made:1)
 case $id in sha256:*) ;; *) fail "commit printed '$id'" ;; esac
 expect running ross inspect -f '{{.State.Status}}' work
 expect made ross run --rm made:1

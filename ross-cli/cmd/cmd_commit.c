@@ -43,9 +43,8 @@ static const struct option_row commit_rows[] = {
      .letter = 'c',
      .type = OPTION_STRV,
      .offset = COMMIT(changes),
-     .arg = "WORDS",
-     .help = "as a Dockerfile has it: CMD, ENTRYPOINT, ENV, LABEL, WORKDIR, USER, EXPOSE, VOLUME, "
-             "STOPSIGNAL"},
+     .arg = "INSTRUCTION",
+     .help = "a line of a Dockerfile for the image's config, such as 'CMD [\"sh\"]' or 'ENV A=1'"},
     {.name = "pause",
      .letter = 'p',
      .type = OPTION_CALL,

@@ -8,7 +8,7 @@
 
 /* For an archive of a root file system, which becomes an image of one layer. */
 struct load_tree {
-    const struct strv *changes; /* see config_change.h */
+    const struct strv *changes; /* see oci_config_change.h */
     const char *message;        /* of the image's history; NULL = a usual one */
 };
 

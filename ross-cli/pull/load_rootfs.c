@@ -6,10 +6,11 @@
 #include "libross/archive/decompress.h"
 #include "libross/archive/tar_read.h"
 #include "libross/base/clock.h"
+#include "libross/json/json.h"
 #include "libross/oci/oci_config.h"
+#include "libross/oci/oci_config_change.h"
 #include "libross/oci/oci_manifest.h"
 #include "libross/oci/platform.h"
-#include "ross-cli/pull/config_change.h"
 
 #define PIECE_BYTES (1024 * 1024)
 #define COMMENT     "Imported from -" /* what docker writes */
@@ -130,6 +131,7 @@ store_config(struct load_set *s, const struct load_tree *how, const struct oci_p
 {
     char now[CLOCK_STR_MAX];
     struct oci_history step = {.created = clock_format(clock_now_ns(), now)};
+    AUTO_PTR(json) document = NULL;
     AUTO(oci_config) c = {0};
     int r = 0;
     size_t n;
@@ -139,23 +141,24 @@ store_config(struct load_set *s, const struct load_tree *how, const struct oci_p
     c.platform = platform_clone(platform);
     oci_config_add_layer(&c, diff);
     oci_config_add_history(&c, &step);
-    for (size_t i = 0; r == 0 && i < how->changes->n; i++)
-        r = config_change(&c, how->changes->items[i], err);
+    auto_free char *plain = oci_config_format(&c, &n);
+    r = json_parse(plain, n, &document, err);
+    if (r == 0 && !json_find(document, "config"))
+        json_set(document, "config", json_new_object());
+    if (r == 0)
+        r = oci_config_change(json_find(document, "config"), how->changes, err);
     if (r < 0)
         return r;
-    auto_free char *text = oci_config_format(&c, &n);
+    auto_free char *text = json_dump(document, &n);
     return store_text(s, MEDIA_OCI_CONFIG, text, n, ret, err);
 }
 
 static int
 check_changes(const struct strv *changes, struct err *err)
 {
-    AUTO(oci_config) c = {0};
-    int r = 0;
+    AUTO_PTR(json) nothing = json_new_object();
 
-    for (size_t i = 0; r == 0 && i < changes->n; i++)
-        r = config_change(&c, changes->items[i], err);
-    return r;
+    return oci_config_change(nothing, changes, err);
 }
 
 int

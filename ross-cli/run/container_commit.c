@@ -12,7 +12,6 @@
 #include "container_status.h"
 #include "container_stop.h"
 #include "event_log.h"
-#include "image_change.h"
 #include "image_find.h"
 #include "image_get.h"
 #include "image_open.h"
@@ -20,6 +19,7 @@
 #include "libross/base/random.h"
 #include "libross/json/json.h"
 #include "libross/oci/gc_labels.h"
+#include "libross/oci/oci_config_change.h"
 #include "libross/oci/oci_ref.h"
 
 #define LEASE_LIFE_NS (3600 * NS_PER_S)
@@ -203,8 +203,8 @@ make_config(struct commit *k, struct err *err)
     int r;
 
     r = json_parse(k->view.config_json, strlen(k->view.config_json), &o, err);
-    for (size_t i = 0; r == 0 && i < how->changes->n; i++)
-        r = image_change_apply(child(o, "config", false), how->changes->items[i], err);
+    if (r == 0)
+        r = oci_config_change(child(o, "config", false), how->changes, err);
     if (r < 0) {
         json_free(history);
         return r;
@@ -343,9 +343,7 @@ check_words(const struct container_commit *how, struct err *err)
         r = err_set(err, CODE_INVALID_ARGUMENT,
                     "'%.256s' names a digest, which only the new image's content decides",
                     how->name);
-    for (size_t i = 0; r == 0 && i < how->changes->n; i++)
-        r = image_change_apply(nothing, how->changes->items[i], err);
-    return r;
+    return r < 0 ? r : oci_config_change(nothing, how->changes, err);
 }
 
 int

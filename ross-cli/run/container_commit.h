@@ -9,7 +9,7 @@
 struct container_commit {
     const char *name; /* reference as typed; NULL: the image is named by its digest */
     const char *author, *message;
-    const struct strv *changes; /* see image_change.h */
+    const struct strv *changes; /* see oci_config_change.h */
     bool pause;                 /* while its files are read */
 };
 
