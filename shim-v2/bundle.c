@@ -45,6 +45,15 @@ is_systemd_path(const char *path)
     return colon && strchr(colon + 1, ':') && !strchr(path, '/');
 }
 
+static int
+length_check(const char *bundle, const char *what, const char *value, struct err *err)
+{
+    if (value && strlen(value) >= PATH_MAX)
+        return err_set(err, CODE_INVALID_ARGUMENT, "%s/config.json: the %s is longer than %d bytes",
+                       bundle, what, PATH_MAX);
+    return 0;
+}
+
 int
 bundle_spec_parse(const char *bundle, const void *text, size_t n, struct bundle_spec *ret,
                   struct err *err)
@@ -58,6 +67,13 @@ bundle_spec_parse(const char *bundle, const void *text, size_t n, struct bundle_
     group = group_of(&spec.annotations);
     rootfs = spec.root_path && spec.root_path[0] ? spec.root_path : "rootfs";
     cgroup = spec.cgroups_path;
+    r = length_check(bundle, "pod's id", group, err);
+    if (r == 0)
+        r = length_check(bundle, "root", rootfs, err);
+    if (r == 0)
+        r = length_check(bundle, "cgroups path", cgroup, err);
+    if (r < 0)
+        return r;
     *ret = (struct bundle_spec){
         .group = group ? xstrdup(group) : NULL,
         .own_pidns = spec.own_pid_namespace,

@@ -59,6 +59,30 @@ missing_and_malformed_specs_are_named(void **state)
 }
 
 static void
+paths_of_a_spec_are_bounded(void **state)
+{
+    static const char *const starts[] = {
+        "{\"annotations\":{\"io.kubernetes.cri.sandbox-id\":\"",
+        "{\"root\":{\"path\":\"",
+        "{\"linux\":{\"cgroupsPath\":\"",
+    };
+    char big[8192];
+
+    (void) state;
+    memset(big, 'x', sizeof big);
+    big[sizeof big - 1] = '\0';
+    for (size_t i = 0; i < ARRAY_LEN(starts); i++) {
+        auto_free char *text = xasprintf("%s%s\"}}", starts[i], big);
+        struct bundle_spec s;
+        struct err err = {0};
+
+        assert_code(bundle_spec_parse("/b", text, strlen(text), &s, &err), CODE_INVALID_ARGUMENT,
+                    &err);
+        assert_non_null(strstr(err.msg, "longer than"));
+    }
+}
+
+static void
 options_and_pids_survive_in_files(void **state)
 {
     char *dir = test_tmpdir();
@@ -92,6 +116,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spec_tells_group_pidns_and_systemd),
         cmocka_unit_test(missing_and_malformed_specs_are_named),
+        cmocka_unit_test(paths_of_a_spec_are_bounded),
         cmocka_unit_test(options_and_pids_survive_in_files),
     };
 

@@ -150,7 +150,7 @@ cgroup_pids(const char *text, uint32_t **ret, size_t *ret_n, struct err *err)
     int fd;
 
     if (!text)
-        return err_set(err, CODE_NOT_FOUND, "the container has no cgroup");
+        return err_set(err, CODE_UNKNOWN, "the container has no cgroup");
     for (size_t i = 0; i < ARRAY_LEN(controllers) && !dir; i++)
         dir = cgroup_dir(text, controllers[i]);
     fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
@@ -253,7 +253,7 @@ cgroup_stats(const char *text, struct arena *a, char **ret_type, void **ret_valu
     bool unified = cgroup_is_unified();
 
     if (!text)
-        return err_set(err, CODE_NOT_FOUND, "the container has no cgroup");
+        return err_set(err, CODE_NOT_FOUND, "cgroup does not exist: not found");
     *ret_type = arena_strdup(a, unified ? "io.containerd.cgroups.v2.Metrics"
                                         : "io.containerd.cgroups.v1.Metrics");
     return unified ? cgroup_stats_v2(CGROUP_MOUNT, text, a, ret_value, ret_n, err)

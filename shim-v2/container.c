@@ -16,9 +16,9 @@
 #include "events.h"
 #include "libross/base/fd.h"
 #include "libross/base/log.h"
-#include "libross/base/mem_try.h"
 #include "libross/base/path.h"
 #include "libross/mount/mount_apply.h"
+#include "libross/oci/spec_read.h"
 #include "oom.h"
 #include "runc.h"
 #include "shim_args.h"
@@ -32,6 +32,24 @@ container_find(struct shim *shim, const char *id)
         if (!c->creating && strcmp(c->id, id) == 0)
             return c;
     return NULL;
+}
+
+struct container *
+container_find_creating(struct shim *shim, const char *id)
+{
+    for (struct container *c = shim->containers; c; c = c->next)
+        if (c->creating && strcmp(c->id, id) == 0)
+            return c;
+    return NULL;
+}
+
+bool
+containers_going(const struct shim *shim)
+{
+    for (const struct container *c = shim->containers; c; c = c->next)
+        if (c->deletions == 0)
+            return false;
+    return true;
 }
 
 struct process *
@@ -137,8 +155,10 @@ creation_undo(struct creation *k, int r, const struct err *err)
         log_warn("cannot unmount after a failed create", KV_STR("container", c->id),
                  KV_ERR(&ignored));
     c->mounted = false;
+    c->init.state = PROCESS_DELETED;
     container_unlink(c);
     k->done(k->arg, NULL, r, err);
+    process_end_turn(&c->init);
     container_unref(c);
     creation_free(k);
 }
@@ -231,6 +251,7 @@ creation_succeed(struct creation *k)
     event_create(c->shim->events, c->id, c->bundle, &k->rootfs, &io, c->checkpoint,
                  (uint32_t) c->init.pid);
     k->done(k->arg, c, 0, &err);
+    process_end_turn(&c->init);
     creation_free(k);
 }
 
@@ -364,6 +385,7 @@ container_create(struct shim *shim, struct container_create *req, container_fn d
         done(arg, NULL, r, &err);
         return;
     }
+    shim->leave_when_empty = false;
     c = xcalloc(1, sizeof *c);
     *c = (struct container){.shim = shim,
                             .refs = 1,
@@ -379,6 +401,7 @@ container_create(struct shim *shim, struct container_create *req, container_fn d
         c->parent_checkpoint = xstrdup(req->parent_checkpoint);
     process_init(&c->init, c, "", req->stdin_path, req->stdout_path, req->stderr_path,
                  req->terminal);
+    c->init.busy = true; /* a Delete that comes meanwhile waits */
     k = xcalloc(1, sizeof *k);
     *k = (struct creation){.c = c, .rootfs = TAKE_STRUCT(req->rootfs), .done = done, .arg = arg};
     r = creation_begin(k, &err);
@@ -392,7 +415,7 @@ int
 container_exec(struct container *c, const struct container_exec *req, struct err *err)
 {
     struct process *p;
-    char *spec_json;
+    AUTO(buf) spec = BUF_INIT(SPEC_SIZE_MAX);
     int r;
 
     assert(c);
@@ -400,7 +423,7 @@ container_exec(struct container *c, const struct container_exec *req, struct err
     if (r < 0)
         return r;
     if (container_process(c, req->exec_id))
-        return err_set(err, CODE_ALREADY_EXISTS, "process %s exists already", req->exec_id);
+        return err_set(err, CODE_ALREADY_EXISTS, "id %s: already exists", req->exec_id);
     r = process_state_check(false, c->init_exited ? PROCESS_STOPPED : c->init.state, OP_EXEC, err);
     if (r < 0)
         return r;
@@ -410,14 +433,16 @@ container_exec(struct container *c, const struct container_exec *req, struct err
     if (c->n_execs >= EXECS_MAX)
         return err_set(err, CODE_RESOURCE_EXHAUSTED, "container %s has %d execs already", c->id,
                        EXECS_MAX);
-    spec_json = mem_try_strndup(req->spec_json, req->n_spec_json);
-    if (!spec_json)
-        return err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for the process of exec %s",
-                       req->exec_id);
+    /* the request's terminal wins over the document's */
+    r = spec_process_set_terminal(req->spec_json, req->n_spec_json, req->terminal, &spec, err);
+    if (r == 0)
+        r = buf_append(&spec, "", 1, err);
+    if (r < 0)
+        return err_wrap(err, r, "the process of exec %s", req->exec_id);
     p = xcalloc(1, sizeof *p);
     process_init(p, c, req->exec_id, req->stdin_path, req->stdout_path, req->stderr_path,
                  req->terminal);
-    p->spec_json = spec_json;
+    p->spec_json = buf_take(&spec);
     p->registered = true;
     p->next = c->execs;
     c->execs = p;

@@ -24,6 +24,7 @@
 #define DRAIN_TIMEOUT_MS (10 * 1000)
 
 struct container;
+struct deletion;
 struct oom_watch;
 
 /* Somebody who wants to know when a process has ended. */
@@ -80,14 +81,20 @@ struct container {
     struct process init;
     struct process *execs;
     unsigned n_execs, execs_live;
-    unsigned
-        cleanups_live; /* calls of the runtime that end what the first process left, or thaw it */
+    unsigned cleanups_live;       /* calls that end what the first process left, or thaw it */
+    unsigned kills_live;          /* other signals that the runtime is sending */
+    unsigned deletions;           /* that are under way */
+    struct deletion *after_kills; /* goes on when the last of kills_live has ended */
 };
 
 typedef void (*process_fn)(void *arg, int r, const struct err *err);
 
 /* NULL when there is none or it is still being made. */
 struct container *container_find(struct shim *shim, const char *id);
+/* One that is still being made, or NULL. Its own process is busy until then. */
+struct container *container_find_creating(struct shim *shim, const char *id);
+/* Is every container being deleted? */
+bool containers_going(const struct shim *shim);
 /* The container's own process for exec_id "". NULL when there is none. */
 struct process *container_process(struct container *c, const char *exec_id);
 
@@ -150,6 +157,8 @@ void process_init(struct process *p, struct container *c, const char *id, const 
 void process_done(struct process *p);
 /* One exec that was starting or running is gone. */
 void container_exec_gone(struct container *c);
+/* The runtime has sent a signal. */
+void container_kill_ended(struct container *c);
 /* Lets the processes of a frozen container go, so that they can die; what comes of it is only logged. */
 void container_thaw(struct container *c);
 /* The exit that was held back, if there was one. */

@@ -3,6 +3,7 @@
  * Deleting a process: its output is delivered first, then the runtime forgets the container, the mounts go, and the
  * table forgets the process.
  */
+#include <assert.h>
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -34,6 +35,8 @@ deletion_end(struct deletion *d, int r, const struct err *err)
 {
     struct process *p = d->p;
 
+    if (!process_is_exec(p))
+        p->c->deletions--;
     d->done(d->arg, r, err);
     process_end_turn(p);
     free(d);
@@ -160,8 +163,13 @@ on_runtime_deleted(void *arg, int r, const struct err *err, const char *out, siz
     (void) out;
     (void) n;
     if (r < 0 && !strstr(err->msg, "does not exist")) {
-        deletion_end(d, r, err);
-        return;
+        struct runc_target t = container_target(d->p->c);
+
+        /* what is already gone is said in other words by every runtime */
+        if (runc_knows(&t)) {
+            deletion_end(d, r, err);
+            return;
+        }
     }
     after_runtime(d);
 }
@@ -174,6 +182,11 @@ init_delete(struct deletion *d)
     struct runc_target t = container_target(c);
     struct runc_call call;
 
+    /* a runtime that sends a signal to all has frozen the container, or is about to */
+    if (c->kills_live) {
+        c->after_kills = d;
+        return;
+    }
     if (d->p->state == PROCESS_CREATED_CHECKPOINT) {
         after_runtime(d);
         return;
@@ -184,6 +197,18 @@ init_delete(struct deletion *d)
                               .failed = "failed to delete task",
                               .log_path = log};
     runc_run(&call, on_runtime_deleted, d);
+}
+
+void
+container_kill_ended(struct container *c)
+{
+    struct deletion *d = c->after_kills;
+
+    assert(c->kills_live > 0);
+    if (--c->kills_live || !d)
+        return;
+    c->after_kills = NULL;
+    init_delete(d);
 }
 
 /* ---- both ---- */
@@ -244,5 +269,7 @@ process_delete(struct process *p, process_fn done, void *arg)
 
     *d = (struct deletion){.p = p, .done = done, .arg = arg};
     process_ref(p);
+    if (!process_is_exec(p))
+        p->c->deletions++;
     process_take_turn(p, delete_turn, d);
 }

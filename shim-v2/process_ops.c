@@ -220,18 +220,15 @@ on_exec_started(void *arg, int r, const struct err *err, const char *out, size_t
     op_ok(op);
 }
 
-/* Writes the process for the runtime to a file of its own; the request's terminal wins over the document's. */
+/* Writes the process for the runtime to a file of its own. */
 static int
 process_file_write(struct op *op, struct err *err)
 {
     struct process *p = op->p;
     const char *dir = getenv("XDG_RUNTIME_DIR");
-    AUTO(buf) text = BUF_INIT(SPEC_SIZE_MAX);
     auto_close int fd = -1;
-    int r = spec_process_set_terminal(p->spec_json, strlen(p->spec_json), p->terminal, &text, err);
+    int r;
 
-    if (r < 0)
-        return err_wrap(err, r, "the process of exec %s", p->id);
     op->process_file = path_join(dir && dir[0] == '/' ? dir : "/tmp", "runc-processXXXXXX");
     fd = mkostemp(op->process_file, O_CLOEXEC);
     if (fd < 0) {
@@ -240,9 +237,16 @@ process_file_write(struct op *op, struct err *err)
         op->process_file = NULL;
         return r;
     }
-    if (fd_write_all(fd, text.data, text.len) < 0)
+    if (fd_write_all(fd, p->spec_json, strlen(p->spec_json)) < 0)
         return err_sys(err, errno, "write %s", op->process_file);
     return 0;
+}
+
+static int
+has_stopped(const struct container *c, struct err *err)
+{
+    return err_set(err, CODE_FAILED_PRECONDITION,
+                   "container %s init process is not running: failed precondition", c->id);
 }
 
 static void
@@ -255,7 +259,7 @@ on_exec_stdio(void *arg, int r, const struct err *err)
     struct err e = *err;
 
     if (r == 0 && p->c->init_exited)
-        r = err_set(&e, CODE_FAILED_PRECONDITION, "the container has stopped");
+        r = has_stopped(p->c, &e);
     if (r == 0)
         r = process_file_write(op, &e);
     if (r < 0) {
@@ -287,7 +291,7 @@ exec_start(struct op *op)
     int r;
 
     if (c->init_exited) {
-        r = err_set(&err, CODE_FAILED_PRECONDITION, "the container has stopped");
+        r = has_stopped(c, &err);
         op_end(op, r, &err);
         return;
     }
@@ -341,9 +345,10 @@ on_killed(void *arg, int r, const struct err *err, const char *out, size_t n)
     (void) out;
     (void) n;
     if (r < 0 && means_gone(err->msg))
-        r = err_set(&e, CODE_NOT_FOUND, "process already finished");
+        r = err_set(&e, CODE_NOT_FOUND, "process already finished: not found");
     if (r == 0 && op->thaw && !op->p->exit_seen) /* runc has done it, crun does not */
         container_thaw(op->p->c);
+    container_kill_ended(op->p->c);
     op_end(op, r, &e);
 }
 
@@ -355,7 +360,7 @@ kill_directly(struct op *op, uint32_t signo)
 
     if (reaper_kill(op->p->child, (int) signo) < 0) {
         if (errno == ESRCH)
-            r = err_set(&err, CODE_NOT_FOUND, "process already finished");
+            r = err_set(&err, CODE_NOT_FOUND, "process already finished: not found");
         else
             r = err_set(&err, CODE_UNKNOWN, "signal %u: %s", signo, strerror(errno));
     }
@@ -368,10 +373,12 @@ process_kill(struct process *p, uint32_t signo, bool all, process_fn done, void 
     struct op *op = op_new(p, done, arg);
     struct container *c = p->c;
     struct runc_target t = container_target(c);
+    /* what the first process left is the runtime's to find, though that one has ended */
+    bool rest = all && !process_is_exec(p) && p->state == PROCESS_STOPPED;
 
-    if (!op_allowed(op, OP_KILL))
+    if (!rest && !op_allowed(op, OP_KILL))
         return;
-    if (!p->child) { /* a restore that has not started */
+    if (!rest && !p->child) { /* a restore that has not started */
         struct err err = {0};
 
         op_end(op, err_set(&err, CODE_NOT_FOUND, "no process has been started yet"), &err);
@@ -379,10 +386,12 @@ process_kill(struct process *p, uint32_t signo, bool all, process_fn done, void 
     }
     op->thaw = signo == SIGKILL && p->state == PROCESS_PAUSED;
     /* the runtime knows all of the container's processes */
-    if (process_is_exec(p) || (!all && p->state != PROCESS_PAUSED))
+    if (process_is_exec(p) || (!all && p->state != PROCESS_PAUSED)) {
         kill_directly(op, signo);
-    else
-        op_runc(op, runc_args_kill(&t, signo, all), "OCI runtime kill failed", NULL, on_killed);
+        return;
+    }
+    c->kills_live++;
+    op_runc(op, runc_args_kill(&t, signo, all), "OCI runtime kill failed", NULL, on_killed);
 }
 
 /* ---- pause, resume, update ---- */

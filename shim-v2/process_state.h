@@ -29,7 +29,7 @@ enum process_op {
 };
 #define PROCESS_OPS 9
 
-/* 0 when allowed; else the code of the table with "cannot VERB a STATE process" (container for the init process). */
+/* 0 when allowed; else the code of the table, with the message of containerd's own shim. */
 int process_state_check(bool is_exec, enum process_state state, enum process_op op,
                         struct err *err);
 const char *process_state_name(enum process_state state);

@@ -7,7 +7,7 @@
 
 /* One letter a cell, in the order of enum process_op: . fine, U unknown, N not found, F failed precondition. */
 static const char *const init_cells[PROCESS_STATES] = {
-    "..UU...U.", "..UUU..U.", "UU.U.....", "UUU.U....", "U.UUUNUUU", "UNUUUNUUU",
+    "..UU...U.", "..UUU..U.", "UU.U.....", "UUU.U....", "U.UUUNUU.", "UNUUUNUUU",
 };
 static const char *const exec_cells[PROCESS_STATES] = {
     "..UUUFUU.", "UUUUUUUUU", "UUUUU.UU.", "UUUUUUUUU", "U.UUUNUUU", "UNUUUNUUU",
@@ -51,7 +51,12 @@ message_names_verb_and_state(void **state)
 
     (void) state;
     assert_code(process_state_check(false, PROCESS_PAUSED, OP_EXEC, &err), CODE_UNKNOWN, &err);
-    assert_string_equal(err.msg, "cannot exec in a paused container");
+    assert_string_equal(err.msg, "cannot exec in a paused state");
+    assert_code(process_state_check(false, PROCESS_CREATED, OP_RESUME, &err), CODE_UNKNOWN, &err);
+    assert_string_equal(err.msg, "cannot resume task in created state");
+    assert_code(process_state_check(true, PROCESS_CREATED, OP_KILL, &err), CODE_FAILED_PRECONDITION,
+                &err);
+    assert_string_equal(err.msg, "process not created: failed precondition");
     assert_code(process_state_check(true, PROCESS_RUNNING, OP_DELETE, &err), CODE_UNKNOWN, &err);
     assert_string_equal(err.msg, "cannot delete a running process");
     assert_string_equal(process_state_name(PROCESS_STOPPED), "stopped");

@@ -2,6 +2,9 @@
 /* Spells runc's command lines. */
 #include "runc_args.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 #include "libross/base/path.h"
 
 const char *
@@ -14,6 +17,15 @@ char *
 runc_root(const struct runc_options *o, const char *ns)
 {
     return path_join(o->root ? o->root : RUNC_ROOT_DEFAULT, ns);
+}
+
+bool
+runc_knows(const struct runc_target *t)
+{
+    auto_free char *root = runc_root(t->options, t->ns);
+    auto_free char *path = path_join(root, t->id);
+
+    return access(path, F_OK) == 0 || errno != ENOENT;
 }
 
 static struct strv

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command lines of runc (reference section 6). Pure. */
+/* The command lines of runc (reference section 6), and what they share. */
 #pragma once
 
 #include <stdbool.h>
@@ -40,3 +40,5 @@ struct strv runc_args_restore(const struct runc_target *t, const struct runc_che
 /* The runtime's program; the directory of its state, malloc'ed. */
 const char *runc_binary(const struct runc_options *o);
 char *runc_root(const struct runc_options *o, const char *ns);
+/* Has the runtime a container of that id? Runtimes keep it in ROOT/NS/ID. */
+bool runc_knows(const struct runc_target *t);

@@ -15,6 +15,8 @@
 #include "types/runc/options/oci.pb-c.h"
 #include "types/runtimeoptions/v1/api.pb-c.h"
 
+#define OPTIONS_SIZE_MAX (2 * RUNC_OPTIONS_CONFIG_MAX) /* with the names beside a configuration */
+
 enum field_kind { FIELD_BOOL, FIELD_U32, FIELD_STR };
 
 /* The fields by the names that JSON and TOML have for them. */
@@ -229,12 +231,15 @@ runc_options_from_any(const char *type_url, const void *value, size_t n, struct 
                       struct err *err)
 {
     AUTO(runc_options) o = {0};
+    bool runc = type_is(type_url, "containerd.runc.v1.Options");
+    bool named = runc || type_is(type_url, "runtimeoptions.v1.Options");
     int r = 0;
 
-    if (n && type_is(type_url, "containerd.runc.v1.Options"))
-        r = from_runc(value, n, &o, err);
-    else if (n && type_is(type_url, "runtimeoptions.v1.Options"))
-        r = from_runtimeoptions(value, n, &o, err);
+    if (named && n > OPTIONS_SIZE_MAX)
+        return err_set(err, CODE_INVALID_ARGUMENT, "the runtime options are larger than %d bytes",
+                       OPTIONS_SIZE_MAX);
+    if (named && n)
+        r = runc ? from_runc(value, n, &o, err) : from_runtimeoptions(value, n, &o, err);
     if (r < 0)
         return r;
     *ret = TAKE_STRUCT(o);

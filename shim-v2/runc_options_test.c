@@ -105,6 +105,20 @@ unknown_and_empty_options_say_nothing(void **state)
 }
 
 static void
+refuses_what_is_too_large(void **state)
+{
+    static char big[1024 * 1024];
+    struct runc_options o = {0};
+    struct err err = {0};
+
+    (void) state;
+    assert_code(runc_options_from_any("containerd.runc.v1.Options", big, sizeof big, &o, &err),
+                CODE_INVALID_ARGUMENT, &err);
+    assert_non_null(strstr(err.msg, "larger than"));
+    assert_ok(runc_options_from_any("some.other.Options", big, sizeof big, &o, &err), &err);
+}
+
+static void
 json_file_keeps_what_was_said(void **state)
 {
     AUTO(runc_options) o = {.binary_name = xstrdup("crun"), .io_gid = 5, .no_new_keyring = true};
@@ -130,6 +144,7 @@ main(void)
         cmocka_unit_test(reads_the_table_that_cri_writes),
         cmocka_unit_test(refuses_malformed_options),
         cmocka_unit_test(unknown_and_empty_options_say_nothing),
+        cmocka_unit_test(refuses_what_is_too_large),
         cmocka_unit_test(json_file_keeps_what_was_said),
     };
 

@@ -96,9 +96,11 @@ emptied(struct shim *shim)
 {
     struct server *s = CONTAINER_OF(shim, struct server, shim);
 
+    int64_t limit_ms = shim->leave_when_empty ? 0 : EMPTY_LIMIT_MS;
+
     loop_timer_free(s->empty);
     s->empty =
-        loop_timer_add(shim->loop, clock_mono_ns() + EMPTY_LIMIT_MS * NS_PER_MS, on_empty_limit, s);
+        loop_timer_add(shim->loop, clock_mono_ns() + limit_ms * NS_PER_MS, on_empty_limit, s);
 }
 
 static void

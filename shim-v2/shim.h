@@ -21,6 +21,7 @@ struct shim {
     void (*shutdown)(struct shim *shim); /* leaves in good order */
     void (*emptied)(struct shim *shim);  /* the last container is gone */
     bool leaving;
+    bool leave_when_empty; /* told to while the last containers were being deleted */
 };
 
 /* Serves on fd 3 (or the socket of the arguments) until told to leave. Returns the exit code. */

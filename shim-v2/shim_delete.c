@@ -46,19 +46,6 @@ bundle_find(const struct shim_args *args)
     return path_join(parent, args->id);
 }
 
-/*
- * Runtimes keep a container in ROOT/NS/ID. After an orderly Delete there is nothing of it, and asking the runtime
- * to delete nothing would be the longest part of the end of every task.
- */
-static bool
-runtime_knows(const struct runc_options *options, const struct shim_args *args)
-{
-    auto_free char *root = runc_root(options, args->ns);
-    auto_free char *path = path_join(root, args->id);
-
-    return access(path, F_OK) == 0 || errno != ENOENT;
-}
-
 static int
 runtime_delete(const struct shim_args *args, const char *bundle, const struct bundle_spec *spec,
                struct err *err)
@@ -71,7 +58,8 @@ runtime_delete(const struct shim_args *args, const char *bundle, const struct bu
     int status = 0, r;
 
     bundle_read_options(bundle, &options);
-    if (!runtime_knows(&options, args))
+    /* nothing is left after an orderly Delete, and asking would be the longest part of the end of every task */
+    if (!runc_knows(&t))
         return 0;
     t.systemd = spec->systemd;
     argv = runc_args_delete(&t, true);

@@ -34,8 +34,10 @@ SAME(ConnectResponse, "v2 and v3 differ");
 #undef SAME
 
 #define EXEC_SPEC_MAX     (1024 * 1024)
+#define MOUNTS_MAX        128
 #define MOUNT_OPTIONS_MAX 4096
-#define NAME_SIZE_MAX     8192 /* bytes of a path or URI in a request */
+#define MOUNTS_SIZE_MAX   (256 * 1024) /* bytes of all strings; the kernel takes a page of options */
+#define NAME_SIZE_MAX     8192         /* bytes of a path or URI in a request */
 
 /* What is left to do when an operation has ended. */
 struct pending {
@@ -54,7 +56,7 @@ find(struct shim *shim, const char *id, struct container **ret, struct err *err)
 {
     *ret = container_find(shim, str(id));
     if (!*ret)
-        return err_set(err, CODE_NOT_FOUND, "container not created: %.100s", str(id));
+        return err_set(err, CODE_NOT_FOUND, "container not created: not found");
     return 0;
 }
 
@@ -69,7 +71,7 @@ find_process(struct shim *shim, const char *id, const char *exec_id, struct proc
         return r;
     *ret = container_process(c, str(exec_id));
     if (!*ret)
-        return err_set(err, CODE_NOT_FOUND, "process does not exist: %.100s", exec_id);
+        return err_set(err, CODE_NOT_FOUND, "process does not exist %.100s: not found", exec_id);
     return 0;
 }
 
@@ -115,16 +117,34 @@ finish_empty(void *arg, int r, const struct err *err)
 
 /* ---- create, start, delete ---- */
 
+static size_t
+mount_size(const Containerd__Types__Mount *m)
+{
+    size_t n = strlen(str(m->type)) + strlen(str(m->source)) + strlen(str(m->target));
+
+    for (size_t k = 0; k < m->n_options; k++)
+        n += strlen(m->options[k]);
+    return n;
+}
+
 static int
 mounts_from(Containerd__Types__Mount *const *items, size_t n, struct mount_list *ret,
             struct err *err)
 {
-    for (size_t i = 0; i < n; i++) {
-        struct mount *m = mount_list_add(ret, str(items[i]->type), str(items[i]->source));
+    size_t size = 0;
 
-        if (items[i]->n_options > MOUNT_OPTIONS_MAX)
-            return err_set(err, CODE_INVALID_ARGUMENT, "a mount has more than %d options",
-                           MOUNT_OPTIONS_MAX);
+    if (n > MOUNTS_MAX)
+        return err_set(err, CODE_INVALID_ARGUMENT, "a rootfs has more than %d mounts", MOUNTS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        struct mount *m;
+
+        size += mount_size(items[i]);
+        if (items[i]->n_options > MOUNT_OPTIONS_MAX || size > MOUNTS_SIZE_MAX)
+            return err_set(
+                err, CODE_INVALID_ARGUMENT,
+                "a mount has more than %d options, or those of a rootfs more than %d bytes",
+                MOUNT_OPTIONS_MAX, MOUNTS_SIZE_MAX);
+        m = mount_list_add(ret, str(items[i]->type), str(items[i]->source));
         free(m->target);
         m->target = xstrdup(str(items[i]->target));
         for (size_t k = 0; k < items[i]->n_options; k++)
@@ -229,10 +249,17 @@ static int
 do_delete(struct rpc_call *call, void *impl, const void *request, void *reply, struct err *err)
 {
     const Containerd__Task__V2__DeleteRequest *m = request;
+    struct container *made = container_find_creating(impl, str(m->id));
     struct process *p;
-    int r = find_process(impl, m->id, m->exec_id, &p, err);
+    int r;
 
     (void) reply;
+    /* containerd has given a Create up: nobody else will ever ask for the container that comes of it */
+    if (made && str(m->exec_id)[0] == '\0') {
+        process_delete(&made->init, finish_delete, pend(call, &made->init));
+        return RPC_LATER;
+    }
+    r = find_process(impl, m->id, m->exec_id, &p, err);
     if (r < 0)
         return r;
     process_delete(p, finish_delete, pend(call, p));
@@ -421,8 +448,6 @@ do_state(struct rpc_call *call, void *impl, const void *request, void *reply, st
     answer->terminal = p->terminal;
     answer->exit_status = p->state == PROCESS_STOPPED ? p->exit_status : 0;
     answer->exited_at = time_to(a, p->state == PROCESS_STOPPED ? p->exited_at_ns : 0);
-    if (process_is_exec(p))
-        answer->exec_id = p->id;
     return 0;
 }
 
@@ -610,6 +635,8 @@ do_shutdown(struct rpc_call *call, void *impl, const void *request, void *reply,
     (void) err;
     if (!shim->containers)
         shim->shutdown(shim);
+    else
+        shim->leave_when_empty = containers_going(shim);
     return 0;
 }
 

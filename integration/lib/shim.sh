@@ -75,11 +75,12 @@ remove_cgroups() {
 
 # A case that fails ends its containers all the same: by what the runtime knows of our bundles.
 end_containers() {
-    local state id
-    for state in "/run/containerd/runc/$NS"/*/state.json; do
-        grep -qs "$WORK" "$state" || continue
-        id=$(basename "$(dirname "$state")")
-        runc --root "/run/containerd/runc/$NS" delete --force "$id" 2>/dev/null
+    local state runtime
+    for state in "/run/containerd/runc/$NS"/*/; do
+        [ -d "$state" ] || continue
+        runtime=crun
+        [ ! -e "$state/state.json" ] || runtime=runc
+        "$runtime" --root "/run/containerd/runc/$NS" delete --force "$(basename "$state")" 2>/dev/null
     done
     remove_cgroups
 }

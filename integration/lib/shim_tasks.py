@@ -9,9 +9,9 @@ import sys
 import threading
 import time
 
-from shim_client import CGROUP, PAUSED, RUNNING, STOPPED, CREATED, UNKNOWN, INVALID, NOT_FOUND, EXISTS, PRECONDITION, Events, Reader, Shim, any_of, check, \
+from shim_client import CGROUP, NS, PAUSED, RUNNING, STOPPED, CREATED, UNKNOWN, INVALID, NOT_FOUND, EXISTS, PRECONDITION, Events, Reader, Shim, any_of, check, \
     end_all, expect, field, fields, make_rootfs, process, spec, wait_until
-from ttrpc import Client
+from ttrpc import Client, answer
 
 BINARY, RUNTIME, DIR = sys.argv[1:]
 ROOT = DIR + "/rootfs"
@@ -83,6 +83,37 @@ def loggers():
     s.create(spec(["true"], root=ROOT, cgroup=CGROUP + "/dumb"), stdout=f"binary-v2://{dumb}", want=UNKNOWN)
     box("dumb", ["true"], s, stdout=f"binary://{dumb}")
     s.wait()
+    s.down(kill=False)
+
+
+def deleted_early():
+    """containerd gives a Create up: its Delete waits for what comes of that, and its Shutdown holds although it comes before."""
+    out = DIR + "/early"
+    os.mkdir(out)
+    os.mkfifo(out + "/gate")
+    path = logger_script("early", "PATH=/usr/bin:/bin\n: >$2/begun\nread gate <$2/gate\nexec 5>&-\ncat <&3 >/dev/null\n")
+    s = shim_of("early")
+    s.write_spec(spec(["sleep", "100000"], root=ROOT, cgroup=CGROUP + "/early"))
+    payload = field(1, "early") + field(2, s.bundle) + field(6, f"binary://{path}?dir={out}") + field(10, s.options())
+    create = s.client.begin("Create", payload)
+    wait_until("the logger has not been started", lambda: os.path.exists(out + "/begun"))
+    delete = s.client.begin("Delete", field(1, "early"))
+    shutdown = s.client.begin("Shutdown", field(1, "early"))
+    got = s.client.recv()
+    expect("what is answered while the container is being made", (got[0], answer(got[3])[0]), (shutdown, 0))
+    with open(out + "/gate", "w") as f:
+        f.write("go\n")
+    expect("Create, then Delete", [(n, answer(data)[0]) for n, _, _, data in (s.client.recv(), s.client.recv())], [(create, 0), (delete, 0)])
+    wait_until("the shim does not leave", s.gone)
+    expect("events", events.topics("early"), ["/tasks/create", "/tasks/exit", "/tasks/delete"])
+    check("the runtime still knows it", not os.path.exists(f"{s.root}/{NS}/early"))
+
+
+def deleted_behind():
+    """Somebody, as `delete` after containerd has lost the shim, has made the runtime forget the container."""
+    s = box("behind")
+    subprocess.run([RUNTIME, "--root", f"{s.root}/{NS}", "delete", "--force", "behind"], check=True, timeout=30)
+    expect("exit of a container that was deleted behind our back", s.wait(), 137)
     s.down(kill=False)
 
 
@@ -456,7 +487,7 @@ def checkpoints():
 
 make_rootfs(ROOT)
 try:
-    for test in (loggers, files, reader_returns, half_close, terminals, limits_change, unlimited_rlimits, processes, many_execs, states, out_of_memory, rootfs_mounts,
+    for test in (loggers, deleted_early, deleted_behind, files, reader_returns, half_close, terminals, limits_change, unlimited_rlimits, processes, many_execs, states, out_of_memory, rootfs_mounts,
                  idmapped_binds, systemd_paths, checkpoints):
         began = time.monotonic()
         test()
