@@ -45,8 +45,10 @@ on_disk() {
     nothing_half_made "$kind, blob"
     expect_fail 125 "No space left on device" ross image import -q "$WORK/noise.tar" noise
     nothing_half_made "$kind, import"
-    # what was downloaded of it may be kept for the next try: a prune makes room
+    # what was downloaded of it is kept for the next try: a prune makes room
+    ross system prune --dry-run | finds '^remove ingest layer-sha256:' || fail "$kind: $(ross system prune --dry-run)"
     ross system prune -af >/dev/null || fail "$kind: a full disk cannot be pruned"
+    [ -z "$(find "$ROSS_ROOT/content/ingest" -type f)" ] || fail "$kind: a prune leaves $(ls -l "$ROSS_ROOT/content/ingest")"
     ross image pull -q "$REGISTRY/demo:1" >/dev/null || fail "$kind: no room after a prune: $(df "$ROSS_ROOT") $(ross system df -v)"
     expect room ross run --rm "$REGISTRY/demo:1" echo room
     for pid in $(pgrep -f -- "--root $ROSS_ROOT"); do kill "$pid" 2>/dev/null || true; done

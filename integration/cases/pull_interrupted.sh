@@ -28,6 +28,7 @@ client=$!
 wait_for 10 test -e "$DIR/held" || fail "the download does not start: $(cat "$WORK/out")"
 unpacking() { [ -n "$(find "$ROSS_ROOT/snapshots" -name busybox -size +0 2>/dev/null)" ]; }
 wait_for 10 unpacking || fail "nothing is unpacked before the layer is whole"
+ross system prune -af >/dev/null || fail "prune beside a pull"
 touch "$DIR/go"
 wait $client || fail "pull: $(cat "$WORK/out")"
 expect "$digest" cat "$WORK/out"

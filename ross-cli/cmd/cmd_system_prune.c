@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* system prune: everything that nobody needs, in one go. */
 #include <stdio.h>
+#include <string.h>
 
 #include "cmd.h"
 #include "confirm.h"
@@ -46,9 +47,11 @@ static const struct option_row prune_rows[] = {
 static void
 show_candidate(const struct gc_candidate *c, void *arg)
 {
+    const struct session *s = arg;
     auto_free char *size = size_format(c->size_bytes);
 
-    (void) arg;
+    if (strcmp(c->type, "ingest") == 0 && strcmp(c->ns, s->ctx.ns) == 0)
+        return; /* goes whatever its age */
     printf("remove %s %s (%s): %s\n", c->type, c->key, size, c->why);
 }
 
@@ -65,7 +68,13 @@ show_plan(const struct session *s, const struct disk_usage *u, const struct syst
     for (size_t i = 0; i < u->n_volumes; i++)
         printf("%s volume %s: %s\n", p->volumes[i] ? "remove" : "keep", u->volumes[i].name,
                p->volume_why[i]);
-    return gc_ask(s, show_candidate, NULL, err);
+    for (size_t i = 0; i < u->n_leftovers; i++) {
+        auto_free char *size = size_format(u->leftovers[i].size_bytes);
+
+        if (strcmp(u->leftovers[i].kind, "ingest") == 0)
+            printf("remove ingest %s (%s): %s\n", u->leftovers[i].key, size, u->leftovers[i].why);
+    }
+    return gc_ask(s, show_candidate, (void *) (uintptr_t) s, err);
 }
 
 static void

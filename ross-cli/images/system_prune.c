@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/client/records_client.h"
+#include "libross/contract/content.h"
 #include "ross-cli/images/gc_ask.h"
 #include "ross-cli/run/container_remove.h"
 #include "ross-cli/volume/volume.h"
@@ -140,6 +141,28 @@ remove_container(struct session *s, const char *id, struct err *err)
     return r == -CODE_NOT_FOUND || r == -CODE_FAILED_PRECONDITION ? 0 : r;
 }
 
+/*
+ * What a transfer left. Whoever has the writer is alone: one that somebody goes on with just now is refused to us and
+ * stays.
+ */
+static int
+remove_ingest(struct session *s, const char *ref, struct err *err)
+{
+    const struct content_writer_open open = {.ref = ref};
+    struct content_writer *writer;
+    struct content *content;
+    int r = session_content(s, &content, err);
+
+    if (r < 0)
+        return r;
+    r = content_writer_open(content, &s->ctx, &open, &writer, err);
+    if (r < 0)
+        return r == -CODE_UNAVAILABLE ? 0 : r;
+    r = content_abort(content, &s->ctx, ref, err);
+    content_writer_free(writer);
+    return r == -CODE_NOT_FOUND ? 0 : r;
+}
+
 int
 system_prune_run(struct session *s, const struct disk_usage *u, const struct system_prune *p,
                  struct err *err)
@@ -155,6 +178,9 @@ system_prune_run(struct session *s, const struct disk_usage *u, const struct sys
             r = remove_volume(s, u->volumes[i].name, err);
     if (r == 0)
         r = image_prune_remove(s, &u->images, p->images, err);
+    for (size_t i = 0; r == 0 && i < u->n_leftovers; i++)
+        if (strcmp(u->leftovers[i].kind, "ingest") == 0)
+            r = remove_ingest(s, u->leftovers[i].key, err);
     if (r == 0)
         r = gc_collect(s, err);
     if (r == 0)

@@ -18,6 +18,9 @@ void system_prune_done(struct system_prune *p);
 /* Pure, but for the counts of containers in u->images: those that go do not count there any more. */
 void system_prune_plan(struct disk_usage *u, const struct image_prune *opt,
                        struct system_prune *ret);
-/* Does it, and collects what is left then. A container that has started again meanwhile stays. */
+/*
+ * Does it, and collects what is left then. A container that has started again meanwhile stays, and so does a transfer
+ * that somebody goes on with.
+ */
 int system_prune_run(struct session *s, const struct disk_usage *u, const struct system_prune *p,
                      struct err *err);
