@@ -107,6 +107,8 @@ assert_clean() {
     [ -z "$(find "$ROSS_STATE/tasks" -mindepth 2 -maxdepth 2 2>/dev/null)" ] || fail "bundles are left: $(find "$ROSS_STATE/tasks")"
 }
 
+all_ended() { [ -z "$(ours | grep -vx "$$")" ]; }
+
 cleanup() {
     local status=$? pid child m running
     set +e
@@ -119,7 +121,7 @@ cleanup() {
     running=" $(jobs -pr | tr '\n' ' ')"
     for pid in "${PIDS[@]}"; do case $running in *" $pid "*) kill -TERM "$pid" 2>/dev/null ;; esac; done
     for pid in "${PIDS[@]}"; do wait "$pid" 2>/dev/null; done
-    wait_for 5 test -z "$(ours | grep -vx "$$")" || for pid in $(ours); do [ "$pid" = $$ ] || kill -KILL "$pid" 2>/dev/null; done
+    wait_for 5 all_ended || for pid in $(ours); do [ "$pid" = $$ ] || kill -KILL "$pid" 2>/dev/null; done
     for m in $(awk -v work="$WORK" 'index($5, work) == 1 { print $5 }' /proc/self/mountinfo | sort -r); do umount -l "$m" 2>/dev/null; done
     # what a sanitizer says when a service ends counts, whatever the case looked at
     if [ $status = 0 ] && grep -l -s -e 'ERROR: AddressSanitizer' -e 'ERROR: LeakSanitizer' -e 'runtime error:' "$ROSS_STATE"/*.log; then
