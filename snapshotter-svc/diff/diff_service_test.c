@@ -3,6 +3,7 @@
 #include "diff_service.h"
 
 #include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 
@@ -20,7 +21,7 @@
 
 #define CORPUS       TEST_SOURCE_DIR "/../../integration/corpus/reject"
 #define PATIENCE_NS  (60 * NS_PER_S)
-#define LOOK_USEC    2000
+#define LOOK_MS      2
 #define FILES        64
 #define CALLERS      6
 #define LAYERS       5
@@ -355,7 +356,7 @@ start_and_stall(struct caller *c)
     caller_start(c);
     while (access(file, F_OK) != 0) {
         assert_true(clock_mono_ns() < until);
-        (void) usleep(LOOK_USEC);
+        (void) poll(NULL, 0, LOOK_MS);
     }
 }
 
