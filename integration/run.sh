@@ -3,7 +3,7 @@
 # run.sh [WORD…] — runs integration/cases/*.sh (those whose name contains one of the words) with BIN = our binaries.
 # A line "# needs: tests" in a case means that it wants a build with test programs and fault points (a release build has none):
 # such cases run only with CASES_KIND=tests, the others only without. CASES_KIND=sanitizers runs both, but those with a line
-# "# sanitizers: no, …", which says why.
+# "# sanitizers: no, …", which says why; CASES_KIND=unsanitized runs what is left of the first sort then.
 # A case exits 0 (passed), 77 (skipped, its last line says why) or anything else (failed, its output is shown).
 # With CASES_AGAIN=1 one that failed runs once more; if it passes then, it is counted as unsteady beside the passed ones.
 # Lines "# variants: A B" in a case run it once for each word as argument.
@@ -27,8 +27,11 @@ run_once() { # SCRIPT LABEL VARIANT: sets status, took, log
     local script=$1 label=$2 variant=$3 started limit
     log=$logs/${label//[^A-Za-z0-9_.-]/_}.log
     limit=$(sed -n 's/^# limit: \([0-9]*\)s$/\1/p' "$script" | head -1)
+    limit=${limit:-300}
+    # written for programs without sanitizers
+    [ "${CASES_KIND:-}" != sanitizers ] || limit=$((2 * limit))
     started=$(date +%s.%N)
-    timeout -k 10 "${limit:-300}" bash "$script" ${variant:+"$variant"} >"$log" 2>&1 </dev/null
+    timeout -k 10 "$limit" bash "$script" ${variant:+"$variant"} >"$log" 2>&1 </dev/null
     status=$?
     took=$(printf '%.1f' "$(echo "$(date +%s.%N) $started" | awk '{print $1-$2}')")
 }
@@ -73,7 +76,9 @@ for script in "${scripts[@]}"; do
         wanted "$label" "$@" || continue
         kind=$(sed -n 's/^# needs: //p' "$script" | head -1)
         if [ "${CASES_KIND:-}" = sanitizers ]; then
-            ! grep -q '^# sanitizers: no' "$script" || continue
+            ! grep -q '^# sanitizers: no, ' "$script" || continue
+        elif [ "${CASES_KIND:-}" = unsanitized ]; then
+            [ "${kind:-}" = tests ] && grep -q '^# sanitizers: no, ' "$script" || continue
         else
             [ $# -gt 0 ] || [ "${kind:-}" = "${CASES_KIND:-}" ] || continue
         fi

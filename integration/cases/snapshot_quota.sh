@@ -3,6 +3,7 @@
 # The label containerd.io/snapshot/max-size holds on filesystems with project quotas: xfs and ext4, mounted from files. On a kernel without quotas the
 # same test programs run under Debian's user-mode-linux, where there are some.
 # needs: tests
+# sanitizers: no, user-mode-linux has 512 GiB of addresses, fewer than they take
 # limit: 900s
 . "$(dirname "$0")/../lib/common.sh"
 tests=$(dirname "$BIN")/test

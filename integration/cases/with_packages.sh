@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # docs/containerd.md as a user follows it: Debian's containerd and our packages installed in a Debian, `ross-cli containerd enable`,
 # ctr and nerdctl at their default places, `disable`.
+# sanitizers: no, the packages bring their own programs
 # limit: 1500s
 . "$(dirname "$0")/../lib/common.sh"
 . "$HERE/lib/debian_root.sh"
