@@ -49,6 +49,15 @@ end() {
     ! c container info "$1" >/dev/null 2>&1 || c container rm "$1" || fail "$1 cannot be removed"
     c snapshots rm "$1" >/dev/null 2>&1 || true
 }
+# A kill between the rename and the commit of containerd's own snapshotter leaves a directory in the way of its next snapshot.
+run_again() {
+    local stale
+    run "$@" 2>"$WORK/err" && return
+    stale=$(sed -n 's/.*failed to rename: rename [^ ]* \([^ :]*\): file exist.*/\1/p' "$WORK/err")
+    [ -n "$stale" ] || fail "run: $(cat "$WORK/err")"
+    rm -rf "$stale"
+    run "$@"
+}
 not_running() { ! status_is "$1" RUNNING && ! status_is "$1" CREATED; }
 
 for i in $(seq "$rounds"); do
@@ -58,7 +67,7 @@ for i in $(seq "$rounds"); do
     cut c task exec --exec-id "e$i" box sh -c 'sleep 0.2; exit 3'
     status_is box RUNNING || fail "the bystander is gone: $(c task ls)"
     [ "$(c task exec --exec-id "after$i" box echo fine)" = fine ] || fail "no exec after a kill"
-    status_is "a$i" RUNNING || { end "a$i"; run "a$i" -d -- sleep 1000; }
+    status_is "a$i" RUNNING || { end "a$i"; run_again "a$i" -d -- sleep 1000; }
     cut c task kill -s SIGKILL "a$i"
     agreed "a$i"
     c task kill -s SIGKILL "a$i" >/dev/null 2>&1 || true
