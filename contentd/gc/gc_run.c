@@ -4,8 +4,8 @@
  *
  * Snapshots are listed first (over a socket). Then one write transaction reads all records, marks, and deletes the
  * rows of what was not reached: nobody can add a reference in between. Files go after the commit, each only if its
- * digest has not got a row again. Snapshots go last, leaves first; what is young, or younger than the oldest lease
- * in force, stays, because records about it may still be on their way.
+ * digest has not got a row again. Snapshots go last, leaves first; what is younger than the oldest lease in force
+ * stays, and so does a young one that is not committed: records about it may still be on their way.
  */
 #include "gc_run.h"
 
@@ -23,6 +23,7 @@ struct snapshot_row {
     char *name, *parent;
     gc_id id;
     int64_t created_ns;
+    bool may_be_awaited; /* a container's: its record follows, and no lease holds it meanwhile */
     struct labels labels;
     struct snapshot_row *parent_row; /* NULL when it is none of ours */
     unsigned children;               /* not removed */
@@ -67,6 +68,13 @@ say(struct pass *p, gc_id id, bool kept, const char *because, int64_t size)
 
 /* ---- snapshots: listing ---- */
 
+/* Layers are unpacked and committed under a lease; only who makes a container writes the record later without one. */
+static bool
+may_be_awaited(const struct snapshot_info *i)
+{
+    return i->kind != SNAPSHOT_COMMITTED && strncmp(i->name, "extract-", strlen("extract-")) != 0;
+}
+
 static int
 add_snapshot(const struct snapshot_info *i, void *arg)
 {
@@ -82,6 +90,7 @@ add_snapshot(const struct snapshot_info *i, void *arg)
     p->snapshots[p->n_snapshots++] = (struct snapshot_row){.name = xstrdup(i->name),
                                                            .parent = xstrdup(i->parent),
                                                            .created_ns = i->created_ns,
+                                                           .may_be_awaited = may_be_awaited(i),
                                                            .labels = labels_clone(&i->labels)};
     return 0;
 }
@@ -464,7 +473,7 @@ remove_files(struct pass *p, struct err *err)
 static const char *
 spared_because(const struct pass *p, const struct snapshot_row *s)
 {
-    if (s->created_ns > p->now_ns - GC_SNAPSHOT_GRACE_NS)
+    if (s->may_be_awaited && s->created_ns > p->now_ns - GC_SNAPSHOT_GRACE_NS)
         return "it is less than ten minutes old";
     if (s->created_ns >= p->oldest_lease_ns)
         return "it is younger than a lease in force";

@@ -20,7 +20,7 @@ start_snapshotter() {
     PIDS+=("$SNAPSHOTTER_PID")
     wait_for 10 test -S "$ROSS_STATE/snapshotter.sock" || fail "ross-snapshotter does not start"
 }
-# Everything was made an hour earlier: young snapshots are spared, as somebody may be about to refer to them.
+# Everything was made an hour earlier: active snapshots that are young are spared, as a container may be about to be made of them.
 age() {
     kill "$SNAPSHOTTER_PID"
     wait "$SNAPSHOTTER_PID" || true
@@ -48,12 +48,16 @@ layers=$(names)
 active=$(snap ls | awk '$3 == "Active" {print $1}')
 [ -n "$active" ] || fail "the container has no snapshot: $(snap ls)"
 top=$(snap ls | awk -v k="$active" '$1 == k {print $2}')
-for key in loose rooted leased; do
+for key in rooted leased; do
     snap prepare "$key-active" "$top" >/dev/null
     snap commit "$key" "$key-active"
 done
 # ctr makes each a root
+snap prepare loose "$top" >/dev/null
 snap label loose containerd.io/gc.root= >/dev/null
+snap prepare done-active "$top" >/dev/null
+snap commit "done" done-active
+snap label "done" containerd.io/gc.root= >/dev/null
 snap label leased containerd.io/gc.root= >/dev/null
 ctr leases create --id holder >/dev/null
 sql "$ROSS_ROOT/contentd.db" "INSERT INTO lease_resource VALUES ('default', 'holder', 'snapshots/ross', 'leased');
@@ -62,8 +66,10 @@ sql "$ROSS_ROOT/contentd.db" "INSERT INTO lease_resource VALUES ('default', 'hol
 # --- each has its reason ---
 gc --dry-run >"$WORK/young"
 has "^keep snapshot - ross/loose 0: it is less than ten minutes old" "$WORK/young" || fail "a young snapshot has no reason: $(cat "$WORK/young")"
+has "^remove snapshot - ross/done 0: nothing refers to it" "$WORK/young" || fail "a layer that nobody has stays for being young: $(cat "$WORK/young")"
 gc
 names | has -x loose || fail "a young snapshot went"
+! names | has -x "done" || fail "a layer that nobody has stays"
 age
 gc --dry-run >"$WORK/old"
 for row in "keep snapshot - ross/$top 0: for " "keep snapshot - ross/$active 0: " "keep snapshot - ross/rooted 0: label gc.root" \

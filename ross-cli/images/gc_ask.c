@@ -6,6 +6,7 @@
 #include "api/client/records_client.h"
 #include "libross/base/parse.h"
 #include "libross/base/proc.h"
+#include "ross-cli/pull/lease_owner.h"
 
 #define OUTPUT_MAX    (64 * 1024 * 1024)
 #define GC_TIMEOUT_MS (10 * 60 * 1000)
@@ -89,14 +90,51 @@ gc_ask(const struct session *s, gc_candidate_fn fn, void *arg, struct err *err)
     return 0;
 }
 
+static int
+note_gone(const struct lease *l, void *arg)
+{
+    if (lease_owner_is_gone(&l->labels))
+        strv_add(arg, l->id);
+    return 0;
+}
+
+int
+gc_leases_gone(struct session *s, struct strv *ret, struct err *err)
+{
+    AUTO(strv) all = {0};
+    struct rpc_channel *ch;
+    int r = session_contentd(s, &ch, err);
+
+    return r < 0 ? r : leases_client_list(ch, &s->ctx, &all, note_gone, ret, err);
+}
+
+int
+gc_leases_drop(struct session *s, const struct strv *ids, struct err *err)
+{
+    struct rpc_channel *ch;
+    int r = session_contentd(s, &ch, err);
+
+    for (size_t i = 0; r == 0 && i < ids->n; i++) {
+        r = leases_client_delete(ch, &s->ctx, ids->items[i], false, err);
+        if (r == -CODE_NOT_FOUND)
+            r = 0;
+    }
+    return r;
+}
+
 /* Deleting a lease that holds nothing asks for a collection. */
 int
 gc_collect(struct session *s, struct err *err)
 {
     AUTO(lease) lease = {0};
+    AUTO(strv) gone = {0};
     struct rpc_channel *ch;
     int r = session_contentd(s, &ch, err);
 
+    if (r == 0)
+        r = gc_leases_gone(s, &gone, err);
+    if (r == 0)
+        r = gc_leases_drop(s, &gone, err);
     if (r == 0)
         r = leases_client_create(ch, &s->ctx, "", NULL, &lease, err);
     return r < 0 ? r : leases_client_delete(ch, &s->ctx, lease.id, true, err);

@@ -15,5 +15,8 @@ typedef void (*gc_candidate_fn)(const struct gc_candidate *c, void *arg);
 int gc_ask(const struct session *s, gc_candidate_fn fn, void *arg, struct err *err);
 /* Pure. A line of `gc --dry-run`, cut into pieces: true when it is about an object that goes. */
 bool gc_candidate_parse(char *line, struct gc_candidate *ret);
-/* Collects now, and waits for it. */
+/* The ids of leases whose owner was killed (lease_owner.h), added to `ret`. */
+int gc_leases_gone(struct session *s, struct strv *ret, struct err *err);
+int gc_leases_drop(struct session *s, const struct strv *ids, struct err *err);
+/* Drops those leases, collects, and waits for it. */
 int gc_collect(struct session *s, struct err *err);

@@ -16,6 +16,7 @@
 #include "libross/base/random.h"
 #include "libross/oci/gc_labels.h"
 #include "libross/oci/platform.h"
+#include "ross-cli/pull/lease_owner.h"
 
 #define LEASE_LIFE_NS    (24 * 3600 * NS_PER_S)
 #define SHARE_PAUSE_MS   50
@@ -65,6 +66,7 @@ job_lease(struct job *j, struct err *err)
     int r;
 
     labels_set(&labels, GC_LABEL_EXPIRE, clock_format(clock_now_ns() + LEASE_LIFE_NS, expire));
+    lease_owner_set(&labels);
     (void) random_hex(id, 16);
     r = leases_client_create(j->svc->records, &j->ctx, id, &labels, NULL, err);
     labels_done(&labels);

@@ -21,6 +21,7 @@
 #include "libross/oci/gc_labels.h"
 #include "libross/oci/oci_config_change.h"
 #include "libross/oci/oci_ref.h"
+#include "ross-cli/pull/lease_owner.h"
 
 #define LEASE_LIFE_NS (3600 * NS_PER_S)
 #define UNIQUE_BYTES  8
@@ -66,6 +67,7 @@ open_services(struct commit *k, struct err *err)
     (void) random_hex(k->unique, UNIQUE_BYTES);
     k->lease = xasprintf("commit-%s", k->unique);
     labels_set(&labels, GC_LABEL_EXPIRE, clock_format(clock_now_ns() + LEASE_LIFE_NS, expire));
+    lease_owner_set(&labels);
     r = leases_client_create(k->records, &s->ctx, k->lease, &labels, NULL, err);
     labels_done(&labels);
     k->ctx = s->ctx;
