@@ -69,8 +69,8 @@ class Worker:
         with open(f"{self.folder}/{name}.{self.number}", "a") as f:
             f.write(text + "\n")
 
-    def write(self, kind, i, step):
-        os.pwrite(self.journal, f"{kind} {i:8} {step}\n".encode(), 0)
+    def write(self, kind, i, step, turn=0):
+        os.pwrite(self.journal, f"{kind} {i:8} {step} {turn:4}\n".encode(), 0)
 
     def verify(self, what, where, got, want):
         if got != want:
@@ -99,15 +99,26 @@ class Worker:
         code, _ = self.call(TASKS, "Create", field(1, name) + field(3, self.rootfs(name, i)) + field(9, options), (EXISTS,))
         return code is not None
 
-    def container(self, i, step=NEW):
-        name, want, again = f"s{i}", code_of(i), step != NEW
+    def abandon(self, name):
+        """A container whose Create was cut off by the death of its client: containerd ends it, but takes its time, and would take the next of the
+        same name along."""
+        self.note("abandoned", name)
+        self.once(TASKS, "Delete", field(1, name), 60)
+        while self.call(CONTAINERS, "Delete", field(1, name), (NOT_FOUND,))[0] is None:
+            pass
+
+    def container(self, i, step=NEW, turn=0, resumed=False):
+        if resumed and step == NEW:
+            self.abandon(f"s{i}.{turn}")
+            turn += 1
+        name, want, again = f"s{i}.{turn}", code_of(i), step != NEW
         while step < VERIFIED:
             if step == NEW:
-                self.write("c", i, NEW)
+                self.write("c", i, NEW, turn)
                 if not self.make(name, i, ["sh", "-c", f"exit {want}"]):
                     continue
                 step = CREATED
-                self.write("c", i, CREATED)
+                self.write("c", i, CREATED, turn)
             code, reply = self.call(TASKS, "Get", field(1, name), (NOT_FOUND,)) if again else (OK, {})
             if code is NOT_FOUND:
                 # a cut-off Create that left an old task behind answers AlreadyExists, and containerd may take that task away
@@ -125,7 +136,7 @@ class Worker:
                 continue
             if status == 1:
                 again, step = True, STARTING
-                self.write("c", i, STARTING)
+                self.write("c", i, STARTING, turn)
                 if self.call(TASKS, "Start", field(1, name))[0] is None:
                     continue
             code, reply = self.call(TASKS, "Wait", field(1, name), (NOT_FOUND,))
@@ -136,7 +147,7 @@ class Worker:
             else:
                 self.verify(name, "Wait", reply.get(1, 0), want)
             step = VERIFIED
-        self.write("c", i, VERIFIED)
+        self.write("c", i, VERIFIED, turn)
         tries = 0
         while True:
             code, reply = self.call(TASKS, "Delete", field(1, name), (NOT_FOUND,))
@@ -205,7 +216,7 @@ class Worker:
         if line:
             kind, i, step = line[0].decode(), int(line[1]), int(line[2])
             if kind == "c":
-                self.container(i, step)
+                self.container(i, step, int(line[3]), True)
                 self.exec(i)
             else:
                 self.exec(i, step)
