@@ -29,7 +29,7 @@ function(ross_test name)
   target_link_libraries(${name} PRIVATE ${A_LIBS} cmocka)
   target_compile_definitions(${name} PRIVATE TEST_SOURCE_DIR="${CMAKE_CURRENT_SOURCE_DIR}")
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+  set_tests_properties(${name} PROPERTIES TIMEOUT 900)
 endfunction()
 
 # A fuzzer: with ROSS_FUZZ a libFuzzer program; otherwise a test that replays its corpus (integration/corpus/NAME).
@@ -45,7 +45,7 @@ function(ross_fuzz name source)
     target_link_libraries(${name} PRIVATE ${A_LIBS})
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/test)
     add_test(NAME ${name} COMMAND ${name} ${CMAKE_SOURCE_DIR}/integration/corpus/${name})
-    set_tests_properties(${name} PROPERTIES TIMEOUT 120)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 600)
   endif()
 endfunction()
 

@@ -26,7 +26,7 @@
 #include "task_record.h"
 
 #define RUNTIME_LIMIT_MS 4000 /* containerd gives us 5 s for everything */
-#define CGROUP_LIMIT_MS  500
+#define CGROUP_LIMIT_MS  4700 /* after the begin of it all */
 #define CGROUP_PAUSE_MS  5
 #define KILLED_STATUS    (128 + SIGKILL)
 
@@ -78,10 +78,8 @@ runtime_delete(const struct shim_args *args, const char *bundle, const struct bu
  * the cgroup, which ends when it notices. Version 1 of cgroups does not tell when: it is asked again and again.
  */
 static void
-cgroup_end(const char *path)
+cgroup_end(const char *path, int64_t until_ns)
 {
-    int64_t until_ns = clock_mono_ns() + CGROUP_LIMIT_MS * NS_PER_MS;
-
     while (!cgroup_remove(path) && clock_mono_ns() < until_ns)
         (void) poll(NULL, 0, CGROUP_PAUSE_MS);
 }
@@ -127,6 +125,7 @@ shim_delete(const struct shim_args *args)
     auto_free char *rootfs = bundle ? path_join(bundle, "rootfs") : NULL;
     auto_free char *address = NULL;
     AUTO(bundle_spec) spec = {0};
+    int64_t began_ns = clock_mono_ns();
     struct task_exit_row row;
     struct err err = {0};
     bool recorded;
@@ -143,7 +142,7 @@ shim_delete(const struct shim_args *args)
         (void) dprintf(STDERR_FILENO, "%s: %s\n", SHIM_SELF_NAME, err.msg);
     if (mount_detach_all(rootfs, &err) < 0)
         (void) dprintf(STDERR_FILENO, "%s: %s\n", SHIM_SELF_NAME, err.msg);
-    cgroup_end(spec.cgroup);
+    cgroup_end(spec.cgroup, began_ns + CGROUP_LIMIT_MS * NS_PER_MS);
     address = bundle_read_address(bundle);
     if (address)
         shim_socket_remove_stale(address);
