@@ -11,12 +11,14 @@
  *   apply    all of it, as the snapshotter does: each layer to DIR/0, DIR/1, ... as an overlay's upper directory above
  *            the ones before
  *   durable  apply, and all is on the disk
+ *   together durable, all layers at once and none above another, as ross-cli pulls an image
  *
  * Prints one line: STAGE, seconds, uncompressed bytes, MB/s.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -35,6 +37,7 @@ struct bench {
     const char *stage, *dir;
     int lower_fds[LAYERS_MAX]; /* of the layers so far, filled from the end: nearest first */
     size_t n_layers;
+    size_t first; /* the number of its first layer's directory */
     int64_t ns;
     uint64_t bytes;
 };
@@ -108,11 +111,11 @@ apply_stream(struct bench *b, const char *layer, struct decompress *d, uint64_t 
 {
     struct tar_apply_options options = {
         .overlay = true,
-        .durable = stage_is(b, "durable"),
+        .durable = stage_is(b, "durable") || stage_is(b, "together"),
         .lower_fds = b->lower_fds + LAYERS_MAX - b->n_layers,
         .n_lower_fds = b->n_layers,
     };
-    auto_free char *path = xasprintf("%s/%zu", b->dir, b->n_layers);
+    auto_free char *path = xasprintf("%s/%zu", b->dir, b->first + b->n_layers);
     struct tar_apply_result result;
     char shown[DIGEST_STR_MAX];
     struct err err = {0};
@@ -192,13 +195,53 @@ run_apply(struct bench *b, const char *layer)
     return r;
 }
 
+/* One layer of `together`. */
+struct job {
+    pthread_t thread;
+    struct bench bench;
+    const char *layer;
+    int r;
+};
+
+static void *
+job_main(void *arg)
+{
+    struct job *j = arg;
+
+    j->r = run_apply(&j->bench, j->layer);
+    return NULL;
+}
+
+static int
+run_together(struct bench *b, char *const *layers, size_t n)
+{
+    auto_free struct job *jobs = xcalloc(n, sizeof *jobs);
+    int64_t start = clock_mono_ns();
+    int r = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        jobs[i].layer = layers[i];
+        jobs[i].bench = (struct bench){.stage = b->stage, .dir = b->dir, .first = i};
+        if (pthread_create(&jobs[i].thread, NULL, job_main, &jobs[i]) != 0)
+            return fail(layers[i], &(struct err){0});
+    }
+    for (size_t i = 0; i < n; i++) {
+        (void) pthread_join(jobs[i].thread, NULL);
+        b->bytes += jobs[i].bench.bytes;
+        if (jobs[i].r < 0)
+            r = jobs[i].r;
+    }
+    b->ns = clock_mono_ns() - start;
+    return r;
+}
+
 static const struct stage {
     const char *name;
     int (*run)(struct bench *b, const char *layer);
     bool needs_dir;
 } stages[] = {
     {"inflate", run_inflate, false}, {"hash", run_hash, false},    {"write", run_write, true},
-    {"apply", run_apply, true},      {"durable", run_apply, true},
+    {"apply", run_apply, true},      {"durable", run_apply, true}, {"together", run_apply, true},
 };
 
 static const struct stage *
@@ -224,8 +267,14 @@ main(int argc, char **argv)
         n_layers -= 2;
     }
     if (!stage || n_layers < 1 || n_layers > LAYERS_MAX || (stage->needs_dir && !b.dir)) {
-        fprintf(stderr, "usage: apply-bench inflate|hash|write|apply|durable LAYER... [-- DIR]\n");
+        fprintf(stderr,
+                "usage: apply-bench inflate|hash|write|apply|durable|together LAYER... [-- DIR]\n");
         return 2;
+    }
+    if (stage_is(&b, "together")) {
+        if (run_together(&b, argv + 2, (size_t) n_layers) < 0)
+            return 1;
+        n_layers = 0;
     }
     for (int i = 0; i < n_layers; i++) {
         if (stage->run(&b, argv[2 + i]) < 0)

@@ -6,7 +6,8 @@
 # One run, one machine, layers in the page cache; the rows take turns, and the best of the rounds counts. All trees are written to an ext4 of our own in a
 # file: on the host's filesystem an fsync waits for what everybody wrote, and on one mounted with `discard` for the trees that were removed before
 # (minutes, after a few gigabytes). For the same reason nothing is removed before the end.
-# ctr does not wait for the disk; "ctr+sync" adds a sync of that filesystem, which is what "durable" has to be compared with.
+# ctr does not wait for the disk; "ctr+sync" adds a sync of that filesystem, which is what "durable" has to be compared with. "together" is
+# durable as well, with all layers at once, as ross-cli pulls an image; containerd takes one after the other.
 source "${ROSS_INTEGRATION:-$(dirname "$(readlink -f "$0")")/../..}/lib/common.sh"
 source "$HERE/lib/containerd.sh"
 need skopeo python3 umoci zstd mkfs.ext4
@@ -35,7 +36,9 @@ private_filesystem() {
     truncate -s 48G "$OUTER/disk"
     mkfs.ext4 -q -E nodiscard,lazy_itable_init=1,lazy_journal_init=1 "$OUTER/disk"
     mkdir "$OUTER/fs"
-    mount -o loop "$OUTER/disk" "$OUTER/fs" 2>/dev/null || skip "no loop mounts here"
+    loop=$(losetup -f --show --direct-io=on "$OUTER/disk" 2>/dev/null) || skip "no loop devices here"
+    mount "$loop" "$OUTER/fs" 2>/dev/null || { losetup -d "$loop"; skip "no loop mounts here"; }
+    losetup -d "$loop" # goes with the mount
     WORK=$OUTER/fs
     trap 'WORK=$OUTER cleanup' EXIT
 }
@@ -69,7 +72,7 @@ measure() {
     mb=$("$BENCH" inflate "${layers[@]}" | awk '{printf "%.0f", $4 / 1e6}')
     declare -A took
     for round in $(seq "$ROUNDS"); do
-        for t in inflate hash write apply durable; do
+        for t in inflate hash write apply durable together; do
             now=$(stage "$t")
             took[$t]=$(printf '%s\n' "$now" ${took[$t]:-} | sort -n | head -1)
         done
@@ -78,7 +81,7 @@ measure() {
         took[ctr+sync]=$(printf '%s\n' "${now[1]}" ${took[ctr+sync]:-} | sort -n | head -1)
     done
     echo "$kind: ${#layers[@]} layers, $mb MB of tar"
-    for t in inflate hash write apply durable ctr ctr+sync; do
+    for t in inflate hash write apply durable together ctr ctr+sync; do
         awk -v t="$t" -v s="${took[$t]}" -v mb="$mb" -v ctr="${took[ctr]}" -v synced="${took[ctr+sync]}" -v i="${took[inflate]}" -v h="${took[hash]}" -v w="${took[write]}" 'BEGIN {
             slowest = i; if (h > slowest) slowest = h; if (w > slowest) slowest = w
             printf "  %-8s %7.2f s %6.0f MB/s   %5.2f x the speed of ctr   %5.2f x that of ctr+sync   %5.2f x the slowest part\n", t, s, mb / s, ctr / s, synced / s, s / slowest }'
