@@ -18,11 +18,12 @@
 
 struct snap_dirs {
     char *path;
-    int fd;
+    int fd, root_fd;
     mode_t umask; /* of the process when this was opened */
 };
 
 #define ID_PATH_MAX 32 /* "ID/work" */
+#define SPARE_DIR   "spare"
 #define MODE_DIR    0700
 #define MODE_FS     0755
 #define MODE_WORK   0711
@@ -54,10 +55,12 @@ snap_dirs_open(const char *root, struct snap_dirs **ret, struct err *err)
     auto_free char *given = path_join(root, "snapshots");
     int r;
 
-    d->fd = -1;
+    d->fd = d->root_fd = -1;
     d->umask = umask(0);
     (void) umask(d->umask);
     r = path_open_dir(given, 0700, &d->fd, err);
+    if (r == 0)
+        r = path_open_dir(root, 0700, &d->root_fd, err);
     if (r < 0)
         return r;
     d->path = realpath(given, NULL);
@@ -77,6 +80,7 @@ snap_dirs_close(struct snap_dirs *d)
     if (!d)
         return;
     (void) fd_close(d->fd);
+    (void) fd_close(d->root_fd);
     free(d->path);
     free(d);
 }
@@ -95,27 +99,27 @@ snap_dirs_fd(const struct snap_dirs *d)
 
 /* Independent of the umask. */
 static int
-make_dir(struct snap_dirs *d, const char *name, mode_t mode)
+make_dir(struct snap_dirs *d, int at, const char *name, mode_t mode)
 {
-    if (mkdirat(d->fd, name, mode) < 0)
+    if (mkdirat(at, name, mode) < 0)
         return -1;
-    return mode & d->umask ? fchmodat(d->fd, name, mode, 0) : 0;
+    return mode & d->umask ? fchmodat(at, name, mode, 0) : 0;
 }
 
 static int
-make_all(struct snap_dirs *d, uint64_t id, bool with_work, uid_t uid, gid_t gid)
+make_all(struct snap_dirs *d, int at, uint64_t id, bool with_work, uid_t uid, gid_t gid)
 {
     char path[ID_PATH_MAX];
 
-    if (fault("snap.dirs.id") < 0 || mkdirat(d->fd, id_path(path, id, ""), MODE_DIR) < 0)
+    if (fault("snap.dirs.id") < 0 || mkdirat(at, id_path(path, id, ""), MODE_DIR) < 0)
         return -1;
-    if (fault("snap.dirs.fs") < 0 || make_dir(d, id_path(path, id, "/fs"), MODE_FS) < 0)
+    if (fault("snap.dirs.fs") < 0 || make_dir(d, at, id_path(path, id, "/fs"), MODE_FS) < 0)
         return -1;
     if ((uid || gid) &&
-        (fault("snap.dirs.chown") < 0 || fchownat(d->fd, path, uid, gid, AT_SYMLINK_NOFOLLOW) < 0))
+        (fault("snap.dirs.chown") < 0 || fchownat(at, path, uid, gid, AT_SYMLINK_NOFOLLOW) < 0))
         return -1;
     if (with_work &&
-        (fault("snap.dirs.work") < 0 || make_dir(d, id_path(path, id, "/work"), MODE_WORK) < 0))
+        (fault("snap.dirs.work") < 0 || make_dir(d, at, id_path(path, id, "/work"), MODE_WORK) < 0))
         return -1;
     return 0;
 }
@@ -126,7 +130,7 @@ snap_dirs_create(struct snap_dirs *d, uint64_t id, bool with_work, uid_t uid, gi
 {
     int e;
 
-    if (make_all(d, id, with_work, uid, gid) == 0)
+    if (make_all(d, d->fd, id, with_work, uid, gid) == 0)
         return 0;
     e = errno;
     if (e != EEXIST)
@@ -135,11 +139,39 @@ snap_dirs_create(struct snap_dirs *d, uint64_t id, bool with_work, uid_t uid, gi
 }
 
 int
+snap_dirs_spare_make(struct snap_dirs *d, uint64_t number, struct err *err)
+{
+    auto_close int at = -1;
+
+    if (mkdirat(d->root_fd, SPARE_DIR, MODE_DIR) < 0 && errno != EEXIST)
+        return err_sys(err, errno, "make " SPARE_DIR);
+    at = openat(d->root_fd, SPARE_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (at < 0 || make_all(d, at, number, true, 0, 0) < 0)
+        return err_sys(err, errno, "make a directory below " SPARE_DIR);
+    return 0;
+}
+
+int
+snap_dirs_spare_use(struct snap_dirs *d, uint64_t number, uint64_t id)
+{
+    char from[sizeof SPARE_DIR + ID_PATH_MAX], to[ID_PATH_MAX];
+
+    (void) snprintf(from, sizeof from, SPARE_DIR "/%" PRIu64, number);
+    return renameat2(d->root_fd, from, d->fd, id_path(to, id, ""), RENAME_NOREPLACE);
+}
+
+int
+snap_dirs_spares_remove(struct snap_dirs *d, struct err *err)
+{
+    return rmtree_at(d->root_fd, SPARE_DIR, err);
+}
+
+int
 snap_dirs_make_work(struct snap_dirs *d, uint64_t id, struct err *err)
 {
     char path[ID_PATH_MAX];
 
-    if (make_dir(d, id_path(path, id, "/work"), MODE_WORK) < 0)
+    if (make_dir(d, d->fd, id_path(path, id, "/work"), MODE_WORK) < 0)
         return err_sys(err, errno, "make %s/%s", d->path, path);
     return 0;
 }

@@ -34,6 +34,13 @@ int snap_dirs_fd(const struct snap_dirs *d);
 /* Whole or not at all, unless killed. Existing directories of that id are an error (Internal). */
 int snap_dirs_create(struct snap_dirs *d, uint64_t id, bool with_work, uid_t uid, gid_t gid,
                      struct err *err);
+
+/* One that belongs to nobody yet, below ROOT/spare, under a number of the caller's. */
+int snap_dirs_spare_make(struct snap_dirs *d, uint64_t number, struct err *err);
+/* It becomes that of a snapshot; negative when that cannot be (errno says why). */
+int snap_dirs_spare_use(struct snap_dirs *d, uint64_t number, uint64_t id);
+int snap_dirs_spares_remove(struct snap_dirs *d, struct err *err);
+
 /* Makes ID/work where only that is missing. */
 int snap_dirs_make_work(struct snap_dirs *d, uint64_t id, struct err *err);
 /* A missing one is fine. */

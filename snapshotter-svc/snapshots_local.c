@@ -35,6 +35,7 @@
 #include "snap_meta.h"
 #include "snap_quota.h"
 #include "snap_reaper.h"
+#include "snap_spares.h"
 #include "tree_walk.h"
 #include "usage.h"
 
@@ -44,6 +45,7 @@ struct snapshots_local {
     struct snap_meta *meta;
     struct snap_reaper *reaper;
     struct snap_claims *claims;
+    struct snap_spares *spares;
     struct overlay_host host;
     struct strv extra; /* options of every overlay mount */
     enum snapshots_sync sync;
@@ -235,12 +237,17 @@ static int
 make_dirs(struct snapshots_local *l, const struct snap_chain *c, const struct labels *labels,
           struct err *err)
 {
+    bool active = c->kind == SNAPSHOT_ACTIVE;
     struct owner owner;
     int r;
 
     r = owner_of_new(l, c, labels, &owner, err);
-    if (r == 0)
-        r = snap_dirs_create(l->dirs, c->id, c->kind == SNAPSHOT_ACTIVE, owner.uid, owner.gid, err);
+    if (r < 0)
+        return r;
+    if (active && owner.uid == 0 && owner.gid == 0)
+        r = snap_spares_create(l->spares, c->id, err);
+    else
+        r = snap_dirs_create(l->dirs, c->id, active, owner.uid, owner.gid, err);
     if (r < 0)
         return r;
     r = limit_size(l, c->id, labels, err);
@@ -692,6 +699,7 @@ local_free(struct snapshots *s)
     snap_reaper_stop(l->reaper);
     snap_claims_free(l->claims);
     snap_meta_close(l->meta);
+    snap_spares_free(l->spares);
     snap_dirs_close(l->dirs);
     strv_done(&l->extra);
     free(l);
@@ -729,6 +737,7 @@ open_parts(struct snapshots_local *l, const struct snapshots_local_options *opt,
     l->quota = snap_quota_works(snap_dirs_fd(l->dirs));
     l->extra = overlay_extra_options(opt->mount_options ? opt->mount_options : &none, &l->host);
     l->reaper = snap_reaper_start(l->meta, l->dirs);
+    l->spares = snap_spares_new(l->dirs);
     return 0;
 }
 
