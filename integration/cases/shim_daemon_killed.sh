@@ -3,7 +3,7 @@
 # containerd killed with -9 at random moments of run, exec, kill and delete, and restarted: it agrees with the shims about every task, each can
 # be ended and removed, and no process, mount, cgroup or bundle is left. integration/soak/shim_stress.sh does it for hours.
 # variants: 1.6 1.7 2.1
-# limit: 300s
+# limit: 600s
 . "$(dirname "$0")/../lib/common.sh"
 . "$(dirname "$0")/../lib/containerd.sh"
 . "$(dirname "$0")/../lib/shim.sh"
@@ -11,7 +11,8 @@ need runc python3
 rounds=${ROUNDS:-6} seed=${SEED:-$RANDOM}
 echo "SEED=$seed"
 RANDOM=$seed
-start_containerd "$1"
+CD_VERSION=$1
+start_containerd "$CD_VERSION"
 load_demo
 run box -d -- sleep 100000
 
@@ -49,10 +50,21 @@ end() {
     ! c container info "$1" >/dev/null 2>&1 || c container rm "$1" || fail "$1 cannot be removed"
     c snapshots rm "$1" >/dev/null 2>&1 || true
 }
+run_anew() {
+    c container rm "$1" >/dev/null 2>&1 || true
+    c snapshots rm "$1" >/dev/null 2>&1 || true
+    run "$@" 2>"$WORK/err"
+}
 # A kill between the rename and the commit of containerd's own snapshotter leaves a directory in the way of its next snapshot.
 run_again() {
     local stale
     run "$@" 2>"$WORK/err" && return
+    if grep -q "task $1: already exists" "$WORK/err"; then
+        # 1.6 keeps a shim that it started and gave nothing; that one leaves by itself after a minute
+        [ "$CD_VERSION" = 1.6 ] || fail "run: $(cat "$WORK/err")"
+        wait_for 120 run_anew "$@" || fail "$1 stays: $(cat "$WORK/err")"
+        return
+    fi
     stale=$(sed -n 's/.*failed to rename: rename [^ ]* \([^ :]*\): file exist.*/\1/p' "$WORK/err")
     [ -n "$stale" ] || fail "run: $(cat "$WORK/err")"
     rm -rf "$stale"
@@ -78,6 +90,6 @@ for i in $(seq "$rounds"); do
 done
 end box
 # 1.6 keeps a shim without a task for ever; it leaves by itself after a minute
-[ "$1" != 1.6 ] || wait_for 20 no_shims || true
+[ "$CD_VERSION" != 1.6 ] || wait_for 20 no_shims || true
 assert_nothing_left
 remove_cgroups
