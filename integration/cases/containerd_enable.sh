@@ -102,7 +102,7 @@ start_registry
 push_demo demo:1
 # as the page says; 2.x pulls through its transfer service, which was told about us
 ctr images pull --snapshotter ross --plain-http "$REGISTRY/demo:1" >"$WORK/out" 2>&1 || fail "pull: $(tail -3 "$WORK/out")"
-expect hello ctr run --rm --snapshotter ross --runtime io.containerd.ross.v2 "$REGISTRY/demo:1" one echo hello
+prints hello ctr run --rm --snapshotter ross --runtime io.containerd.ross.v2 "$REGISTRY/demo:1" one echo hello || fail "run does not print"
 ctr images pull --plain-http "$REGISTRY/demo:1" >"$WORK/out" 2>&1 || fail "pull for the other snapshotter: $(tail -3 "$WORK/out")"
 ctr images rm --sync "$REGISTRY/demo:1" >/dev/null
 cp "$config" "$WORK/enabled.toml"

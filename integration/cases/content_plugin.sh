@@ -62,7 +62,7 @@ pull() { ctr images pull --plain-http "${local_flag[@]}" "$@" >"$WORK/pull.log" 
 
 # --- pull and run ---
 pull "$REGISTRY/demo:1" || fail "pull: $(tail -3 "$WORK/pull.log")"
-expect hello ctr run --rm "$REGISTRY/demo:1" c1 /bin/busybox echo hello
+prints hello ctr run --rm "$REGISTRY/demo:1" c1 /bin/busybox echo hello || fail "run does not print"
 [ ! -e "$CD_DIR/root/io.containerd.content.v1.content/blobs" ] || fail "containerd has a content store of its own"
 expect "$(ctr content ls -q | sed s/sha256:// | sort)" blobs
 check_blobs
@@ -91,7 +91,7 @@ pull "$REGISTRY/large:1" || fail "pull large: $(tail -3 "$WORK/pull.log")"
 [ "$(blobs)" != "$kept" ] || fail "the second image brought no blob"
 ctr images rm --sync "$REGISTRY/large:1" >/dev/null
 expect "$kept" blobs
-expect hello ctr run --rm "$REGISTRY/demo:1" c2 /bin/busybox echo hello
+prints hello ctr run --rm "$REGISTRY/demo:1" c2 /bin/busybox echo hello || fail "run does not print"
 
 # --- kill -9 in the middle of a pull ---
 for step in 20000000 60000000; do

@@ -14,10 +14,11 @@ enter_begin
 mkdir "$ROOTFS/debs" "$ROOTFS/next"
 cp "$DEBS"/*.deb "$ROOTFS/debs/"
 rm -f "$ROOTFS"/debs/*dbgsym*
-# what needs a network happens before the boot: the packages' dependencies wait in apt's cache
-enter_fetch systemd systemd-sysv runc "/debs/*.deb"
+# what needs a network happens before the boot: the packages' dependencies wait in apt's cache (which an install may empty)
+enter_fetch systemd systemd-sysv runc
 enter sh -c 'apt-get install -y -qq --no-install-recommends systemd systemd-sysv runc' >"$WORK/systemd.log" 2>&1 ||
     { tail -5 "$WORK/systemd.log" >&2; fail "install systemd"; }
+enter_fetch "/debs/*.deb"
 kill "$HOLDER"
 rm "$ROOTFS/usr/sbin/policy-rc.d"
 packages_next "$ROOTFS/debs" "$ROOTFS/next"

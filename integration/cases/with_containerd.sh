@@ -27,10 +27,10 @@ pull=(images pull --snapshotter ross --plain-http)
 [ "$version" = 2.1 ] && pull+=(--local)
 ctr "${pull[@]}" "$REGISTRY/demo:1" >"$WORK/out" 2>&1 || { tail -5 "$WORK/out"; fail "pull"; }
 run=(run --rm --snapshotter ross --runtime io.containerd.ross.v2)
-[ "$(ctr "${run[@]}" "$REGISTRY/demo:1" one echo hello)" = hello ] || fail "run does not print"
+prints hello ctr "${run[@]}" "$REGISTRY/demo:1" one echo hello || fail "run does not print"
 got=0; ctr "${run[@]}" "$REGISTRY/demo:1" two sh -c 'exit 7' || got=$?
 [ $got = 7 ] || fail "exit code $got instead of 7"
-[ "$(echo in | ctr "${run[@]}" "$REGISTRY/demo:1" three cat)" = in ] || fail "stdin"
+prints in fed in ctr "${run[@]}" "$REGISTRY/demo:1" three cat || fail "stdin"
 ctr snapshots --snapshotter ross ls | finds Committed || fail "no committed snapshot"
 ctr run -d --snapshotter ross --runtime io.containerd.ross.v2 "$REGISTRY/demo:1" four sleep 1000
 ctr task ls | finds 'four.*RUNNING' || fail "detached task does not run"

@@ -6,6 +6,7 @@
 # limit: 1500s
 . "$(dirname "$0")/../lib/common.sh"
 . "$HERE/lib/debian_root.sh"
+. "$HERE/lib/containerd.sh"
 . "$HERE/lib/go_tools.sh"
 need skopeo ip unshare nsenter curl docker-registry
 need_go_tool nerdctl
@@ -81,7 +82,7 @@ user ctr plugins ls | finds -E '^io.containerd.snapshotter.v1 +ross .*ok' || fai
 echo "- ctr"
 pull=(ctr images pull --snapshotter ross --plain-http)
 user "${pull[@]}" "$REGISTRY/demo:1" >"$WORK/out" 2>&1 || fail "pull: $(tail -3 "$WORK/out")"
-expect hello user ctr run --rm --snapshotter ross --runtime io.containerd.ross.v2 "$REGISTRY/demo:1" one echo hello
+CD_BIN=$ROOTFS/usr/bin prints hello user ctr run --rm --snapshotter ross --runtime io.containerd.ross.v2 "$REGISTRY/demo:1" one echo hello || fail "run does not print"
 got=0; user ctr run --rm --snapshotter ross --runtime io.containerd.ross.v2 "$REGISTRY/demo:1" two sh -c 'exit 7' || got=$?
 [ $got = 7 ] || fail "exit code $got, not 7"
 

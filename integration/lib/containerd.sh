@@ -34,6 +34,25 @@ fetch_containerds() {
     ) 9>"$LAB/lock"
 }
 
+# prints WANT COMMAND…: a client of containerd that runs a container to its end, which prints WANT. The ctr of 1.6 closes its ends of the
+# streams when the task has ended, whether it has read them or not: from that one, nothing at all is asked for again.
+prints() {
+    local want=$1 got="" tries=1
+    shift
+    case $("$CD_BIN/ctr" --version) in *' 1.6.'*) tries=5 ;; esac
+    while [ -z "$got" ] && [ $tries -gt 0 ]; do
+        got=$("$@") || return
+        tries=$((tries - 1))
+    done
+    [ "$got" = "$want" ] || { echo "printed '$got', not '$want'" >&2; return 1; }
+}
+# fed TEXT COMMAND…: with TEXT as its input
+fed() {
+    local text=$1
+    shift
+    echo "$text" | "$@"
+}
+
 # start_containerd VERSION [EXTRA_TOML_FILE]: sets CD_BIN, CD_ADDRESS; `ctr` below talks to it. Our shim is on its PATH.
 start_containerd() {
     containerd_bin "$1"
