@@ -2,8 +2,10 @@
 /* A command that is run when a process has ended. The reaper takes its end like that of any orphan. */
 #include "exit_hook.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "libross/base/fd.h"
 #include "libross/base/log.h"
@@ -13,6 +15,15 @@
 
 #define HOOK_SIZE_MAX  ((size_t) 16 * 1024)
 #define HOOK_WORDS_MAX 64
+
+/* Its client waits for the end itself. One that is killed lets go of the lock. */
+static bool
+is_held(const char *path)
+{
+    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
+}
 
 void
 exit_hook_run(const char *bundle, const char *exec_id)
@@ -29,7 +40,7 @@ exit_hook_run(const char *bundle, const char *exec_id)
     if (!path_is_name(name))
         return;
     r = fd_read_file_at(AT_FDCWD, path, HOOK_SIZE_MAX, &text, &len, &err);
-    if (r == -CODE_NOT_FOUND)
+    if (r == -CODE_NOT_FOUND || is_held(path))
         return;
     for (const char *p = text; r == 0 && p < text + len && n < HOOK_WORDS_MAX; p += strlen(p) + 1)
         argv[n++] = p;

@@ -6,7 +6,8 @@
 #define EXIT_HOOK_FILE "on-exit"
 
 /*
- * When the bundle has the file: starts the command in a session of its own, and does not wait for it.
+ * When the bundle has the file: starts the command in a session of its own, and does not wait for it. A client that
+ * waits itself holds a lock (flock) on the file: then nothing is started.
  *   exec_id  "" = the container's own process
  */
 void exit_hook_run(const char *bundle, const char *exec_id);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Our terminal on a container that runs detached.
+ * Our terminal on a container that runs already.
  *
- * A thread follows the log, which the shim writes byte by byte as the container does; the caller's thread copies what
- * is typed into the fifo behind the container's stdin, and ends when that thread says so or the keys are typed. The
- * thread may then still be blocked: it ends with the process.
+ * A thread follows the log, which the shim writes byte by byte as the container does, or what the ross-cli hands on
+ * that has the container in the foreground; the caller's thread copies what is typed into the fifo behind the
+ * container's stdin, and ends when that thread says so or the keys are typed. The thread may then still be blocked: it
+ * ends with the process. Where that ross-cli was killed or has detached, its fifos are read here instead.
  */
 #include "container_attach.h"
 
@@ -18,6 +19,7 @@
 
 #include "container_logs.h"
 #include "container_reap.h"
+#include "container_relay.h"
 #include "container_status.h"
 #include "container_stop.h"
 #include "event_log.h"
@@ -28,6 +30,9 @@ static struct attached {
     const struct container *c;
     struct rpc_channel *ch;
     int done_fd;
+    void *(*follow)(void *arg); /* the thread: writes until its end, or waits for it */
+    int relay_fd;
+    uint32_t status; /* unless it follows the log */
     sem_t following; /* nothing may be typed before: its answer would be taken for old */
     bool sig_proxy, left;
     int r;
@@ -50,6 +55,8 @@ on_log_end(void *arg)
     (void) sem_post(&a->following);
 }
 
+/* ---- what it writes ---- */
+
 static void *
 follow_log(void *arg)
 {
@@ -58,6 +65,48 @@ follow_log(void *arg)
 
     a->r = container_logs(a->s, a->c, &how, &a->err);
     (void) sem_post(&a->following);
+    tell_done(a);
+    return NULL;
+}
+
+/* From the ross-cli that has it in the foreground. */
+static void *
+follow_relay(void *arg)
+{
+    auto_free char *buf = xmalloc(CONTAINER_RELAY_PIECE_MAX);
+    enum container_relay_kind kind = RELAY_HELLO;
+    struct attached *a = arg;
+    size_t n;
+
+    while (kind != RELAY_END && container_relay_next(a->relay_fd, &kind, buf, &n) == 1) {
+        if (kind == RELAY_HELLO)
+            (void) sem_post(&a->following);
+        else if (kind == RELAY_END)
+            memcpy(&a->status, buf, sizeof a->status);
+        else if (fd_write_all(kind == RELAY_STDOUT ? STDOUT_FILENO : STDERR_FILENO, buf, n) < 0)
+            break;
+    }
+    if (kind != RELAY_END)
+        a->r = err_set(&a->err, CODE_UNAVAILABLE,
+                       "the ross-cli that looks after container '%s' was lost, or did not wait for "
+                       "us; attach again",
+                       container_name(a->c));
+    (void) sem_post(&a->following);
+    tell_done(a);
+    return NULL;
+}
+
+/* What its ross-cli left unread when it was killed, or when somebody typed the keys, comes through our own loop. */
+static void *
+follow_task(void *arg)
+{
+    struct attached *a = arg;
+    struct task_exit end;
+
+    (void) sem_post(&a->following);
+    a->r = task_client_wait(a->ch, NULL, a->c->id, NULL, &end, &a->err);
+    if (a->r == 0)
+        a->status = end.status;
     tell_done(a);
     return NULL;
 }
@@ -99,11 +148,10 @@ copy(struct attached *a, struct container_io *io, int *ret_status, struct err *e
                                                .on_resize = on_resize,
                                                .arg = a};
     pthread_t thread;
-    uint32_t status;
     int r;
 
     (void) sem_init(&a->following, 0, 0);
-    r = pthread_create(&thread, NULL, follow_log, a);
+    r = pthread_create(&thread, NULL, a->follow, a);
     if (r != 0)
         return err_sys(err, r, "start a thread");
     while (sem_wait(&a->following) < 0)
@@ -118,9 +166,37 @@ copy(struct attached *a, struct container_io *io, int *ret_status, struct err *e
         *err = a->err;
         return a->r;
     }
-    r = container_wait(a->s, a->c->id, &status, err);
-    *ret_status = r < 0 ? 0 : (int) status;
+    r = a->follow == follow_log ? container_wait(a->s, a->c->id, &a->status, err) : 0;
+    *ret_status = r < 0 ? 0 : (int) a->status;
     return r;
+}
+
+/* Where its output comes from. */
+static int
+choose(struct attached *a, const struct task_state *task, struct container_io *io, struct err *err)
+{
+    auto_free char *dir = NULL;
+    const char *slash;
+    int r;
+
+    a->follow = follow_log;
+    if (task->stdout_path && strncmp(task->stdout_path, "ross-log:", 9) == 0)
+        return 0;
+    slash = task->stdout_path ? strrchr(task->stdout_path, '/') : NULL;
+    if (!slash)
+        return err_set(
+            err, CODE_FAILED_PRECONDITION,
+            "container '%s' was not started by ross-cli, which knows nothing of its output",
+            container_name(a->c));
+    dir = xstrndup(task->stdout_path, (size_t) (slash - task->stdout_path));
+    a->follow = follow_relay;
+    r = container_relay_connect(dir, &a->relay_fd, err);
+    if (r != -CODE_UNAVAILABLE)
+        return r;
+    if (err)
+        *err = (struct err){0};
+    a->follow = follow_task;
+    return container_io_take_over(io, dir, err);
 }
 
 int
@@ -131,7 +207,8 @@ container_attach(const struct session *s, const struct container *c,
     AUTO(task_state) task = {0};
     int r;
 
-    attached = (struct attached){.s = s, .c = c, .sig_proxy = how->sig_proxy, .done_fd = -1};
+    attached = (struct attached){
+        .s = s, .c = c, .sig_proxy = how->sig_proxy, .done_fd = -1, .relay_fd = -1};
     r = container_connect(s, c, &attached.ch, NULL, err);
     if (r == 0)
         r = task_client_state(attached.ch, NULL, c->id, NULL, &task, err);
@@ -141,16 +218,14 @@ container_attach(const struct session *s, const struct container *c,
         return err_set(err, CODE_FAILED_PRECONDITION,
                        "container '%s' is paused; 'ross-cli unpause' lets it go on",
                        container_name(c));
-    if (!task.stdout_path || strncmp(task.stdout_path, "ross-log:", 9) != 0)
-        return err_set(err, CODE_FAILED_PRECONDITION,
-                       "container '%s' runs in the foreground of another ross-cli",
-                       container_name(c));
     attached.done_fd = eventfd(0, EFD_CLOEXEC);
     if (attached.done_fd < 0)
         return err_sys(err, errno, "eventfd");
     r = container_io_attach(
         how->no_stdin || !task.stdin_path || !*task.stdin_path ? NULL : task.stdin_path,
         task.terminal, how->keys, &io, err);
+    if (r == 0)
+        r = choose(&attached, &task, io, err);
     if (r == 0)
         r = container_io_connect(io, err);
     if (r < 0)

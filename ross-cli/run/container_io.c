@@ -8,18 +8,20 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "container_relay.h"
 #include "libross/base/fd.h"
 #include "libross/base/path.h"
 #include "libross/base/rmtree.h"
 #include "libross/base/strv.h"
 
-#define COPY_SIZE (64 * 1024)
+#define COPY_SIZE CONTAINER_RELAY_PIECE_MAX
 
 struct container_io {
     char *dir, *in_path, *out_path,
@@ -33,6 +35,7 @@ struct container_io {
     char keys[DETACH_KEYS_MAX + 1]; /* that detach, in a row; "" = none */
     size_t typed;                   /* of them so far, held back */
     bool detached;
+    struct container_relay *relay; /* to others, or NULL */
 };
 
 static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
@@ -92,7 +95,7 @@ container_io_new(const char *dir, bool want_stdin, bool terminal, struct contain
         return r;
     if (want_stdin) {
         io->in_path = path_join(dir, "stdin");
-        io->in_data = xmalloc(COPY_SIZE);
+        io->in_data = xmalloc(COPY_SIZE + DETACH_KEYS_MAX);
         if (mkfifo(io->in_path, 0600) < 0)
             return err_sys(err, errno, "make fifo '%s'", io->in_path);
     }
@@ -118,6 +121,51 @@ container_io_attach(const char *in_path, bool terminal, const char *keys, struct
     }
     *ret = TAKE(io);
     return 0;
+}
+
+int
+container_io_share(struct container_io *io, struct err *err)
+{
+    return container_relay_new(io->dir, &io->relay, err);
+}
+
+void
+container_io_set_keys(struct container_io *io, const char *keys)
+{
+    (void) snprintf(io->keys, sizeof io->keys, "%s", keys);
+    io->typed = 0;
+    io->detached = false;
+}
+
+void
+container_io_tell_end(struct container_io *io, uint32_t status)
+{
+    if (io->relay)
+        container_relay_end(io->relay, status);
+}
+
+static int
+reopen(const char *dir, const char *name, int *ret_fd, struct err *err)
+{
+    auto_free char *path = path_join(dir, name);
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+    if (fd < 0)
+        return errno == ENOENT ? 0 : err_sys(err, errno, "open fifo '%s'", path);
+    *ret_fd = fd;
+    return 0;
+}
+
+int
+container_io_take_over(struct container_io *io, const char *dir, struct err *err)
+{
+    int r = reopen(dir, "stdout", &io->out_fd, err);
+
+    /* two readers would each get a part */
+    if (r == 0 && io->out_fd >= 0 && flock(io->out_fd, LOCK_EX | LOCK_NB) < 0)
+        return err_set(err, CODE_FAILED_PRECONDITION,
+                       "another 'ross-cli attach' reads what it writes");
+    return r < 0 || io->terminal ? r : reopen(dir, "stderr", &io->err_fd, err);
 }
 
 bool
@@ -202,7 +250,8 @@ container_io_free(struct container_io *io)
     (void) fd_close(io->in_fd);
     (void) fd_close(io->out_fd);
     (void) fd_close(io->err_fd);
-    if (io->dir)
+    container_relay_free(io->relay);
+    if (io->dir && !io->detached)
         (void) rmtree_at(AT_FDCWD, io->dir, NULL);
     free(io->dir);
     free(io->in_path);
@@ -212,9 +261,9 @@ container_io_free(struct container_io *io)
     free(io);
 }
 
-/* Copies what is there to our own stream. True at the end of the stream. */
+/* Copies what is there to our own stream, and to others. True at the end of the stream. */
 static bool
-copy_out(int from_fd, int to_fd, char *buf, bool *gone)
+copy_out(const struct container_io *io, int from_fd, int to_fd, char *buf, bool *gone)
 {
     ssize_t n = read(from_fd, buf, COPY_SIZE);
 
@@ -225,6 +274,9 @@ copy_out(int from_fd, int to_fd, char *buf, bool *gone)
     /* with nobody to read it the rest is dropped, so that the container can end */
     if (!*gone && fd_write_all(to_fd, buf, (size_t) n) < 0)
         *gone = true;
+    if (io->relay)
+        container_relay_send(io->relay, to_fd == STDOUT_FILENO ? RELAY_STDOUT : RELAY_STDERR, buf,
+                             (size_t) n);
     return false;
 }
 
@@ -310,7 +362,16 @@ take_signal(const struct container_io *io, int signal_fd, const struct container
         ev->on_signal((int) info.ssi_signo, ev->arg);
 }
 
-enum { WATCH_SIGNAL, WATCH_DONE, WATCH_OUT, WATCH_ERR, WATCH_IN_READ, WATCH_IN_WRITE, WATCH_N };
+enum {
+    WATCH_SIGNAL,
+    WATCH_DONE,
+    WATCH_OUT,
+    WATCH_ERR,
+    WATCH_IN_READ,
+    WATCH_IN_WRITE,
+    WATCH_RELAY,
+    WATCH_N
+};
 
 int
 container_io_copy(struct container_io *io, int done_fd, const struct container_io_events *ev,
@@ -335,6 +396,8 @@ container_io_copy(struct container_io *io, int done_fd, const struct container_i
         p[WATCH_IN_READ] = (struct pollfd){.fd = io->in_fd >= 0 && !io->in_len ? STDIN_FILENO : -1,
                                            .events = POLLIN};
         p[WATCH_IN_WRITE] = (struct pollfd){.fd = io->in_len ? io->in_fd : -1, .events = POLLOUT};
+        p[WATCH_RELAY] =
+            (struct pollfd){.fd = io->relay ? container_relay_fd(io->relay) : -1, .events = POLLIN};
         if (poll(p, WATCH_N, -1) < 0) {
             if (errno == EINTR)
                 continue;
@@ -342,9 +405,12 @@ container_io_copy(struct container_io *io, int done_fd, const struct container_i
         }
         if (p[WATCH_SIGNAL].revents)
             take_signal(io, signal_fd, ev);
-        if (p[WATCH_OUT].revents && copy_out(io->out_fd, STDOUT_FILENO, buf, &gone[0]))
+        /* before what is written now, so that they see it */
+        if (p[WATCH_RELAY].revents)
+            container_relay_accept(io->relay);
+        if (p[WATCH_OUT].revents && copy_out(io, io->out_fd, STDOUT_FILENO, buf, &gone[0]))
             io->out_fd = fd_close(io->out_fd);
-        if (p[WATCH_ERR].revents && copy_out(io->err_fd, STDERR_FILENO, buf, &gone[1]))
+        if (p[WATCH_ERR].revents && copy_out(io, io->err_fd, STDERR_FILENO, buf, &gone[1]))
             io->err_fd = fd_close(io->err_fd);
         if ((gone[0] || gone[1]) && !told) {
             told = true;

@@ -14,6 +14,15 @@ struct container_io;
 /* Makes the fifos below `dir` (made, 0700) and opens our reading ends. */
 int container_io_new(const char *dir, bool want_stdin, bool terminal, struct container_io **ret,
                      struct err *err);
+/* Also hands on what it copies to those who attach, see container_relay.h. For one from container_io_new(). */
+int container_io_share(struct container_io *io, struct err *err);
+/* Bytes that, typed in a row, end the copying; "" = none, as at first. What was typed before is forgotten. */
+void container_io_set_keys(struct container_io *io, const char *keys);
+/* Tells those who are attached how it ended. */
+void container_io_tell_end(struct container_io *io, uint32_t status);
+/* The fifos that a ross-cli made in `dir` and reads no more. FailedPrecondition when somebody does already. */
+int container_io_take_over(struct container_io *io, const char *dir, struct err *err);
+
 /*
  * For a container that writes to its log and has its fifo for stdin already: only what we type goes through this.
  *   in_path  NULL = nothing
@@ -32,7 +41,7 @@ int container_io_keys_parse(const char *text, char ret[static DETACH_KEYS_MAX + 
 struct task_io container_io_paths(const struct container_io *io);
 /* After Create: opens the writing end of stdin; puts our terminal into raw mode when the container has one. */
 int container_io_connect(struct container_io *io, struct err *err);
-/* Restores the terminal, closes and removes the fifos. NULL is fine. */
+/* Restores the terminal, closes and, unless it was detached, removes the fifos it made. NULL is fine. */
 void container_io_free(struct container_io *io);
 DEFINE_AUTO_PTR(container_io)
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The end of a detached container: noted, its shim and mounts let go, and with --rm everything removed. */
+/* The end of a container that nobody waits for: noted, its shim and mounts let go, with --rm everything removed. */
 #include "container_reap.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "api/client/records_client.h"
@@ -25,21 +26,30 @@
 #include "libross/base/strv.h"
 
 #define STATE_TIMEOUT_NS (5 * NS_PER_S)
-#define LOG_SCHEME       "ross-log:"
 #define HOOK_FILE        "on-exit" /* exit_hook.h of the shim */
 #define HOOK_SIZE_MAX    (16 * 1024)
 
-/* Does its output go to a log: then no client looks after it. */
+/* Does no client look after it: nobody holds the lock on its hook. */
 static bool
-is_detached(const char *address, const char *id)
+is_alone(const struct session *s, const char *id)
 {
-    const struct call_ctx ctx = {.deadline_ns = clock_mono_ns() + STATE_TIMEOUT_NS};
-    AUTO_PTR(rpc_channel) ch = NULL;
-    AUTO(task_state) task = {0};
+    auto_free char *bundle = bundle_path(s->state, s->ctx.ns, id);
+    auto_free char *path = path_join(bundle, HOOK_FILE);
+    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
 
-    return task_client_open(address, &ch, NULL) == 0 &&
-           task_client_state(ch, &ctx, id, NULL, &task, NULL) == 0 && task.stdout_path &&
-           strncmp(task.stdout_path, LOG_SCHEME, strlen(LOG_SCHEME)) == 0;
+    return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) == 0;
+}
+
+int
+container_reap_hold(const char *bundle, int *ret_fd, struct err *err)
+{
+    auto_free char *path = path_join(bundle, HOOK_FILE);
+    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd < 0 || flock(fd, LOCK_EX) < 0)
+        return err_sys(err, errno, "lock '%s'", path);
+    *ret_fd = TAKE_FD(fd);
+    return 0;
 }
 
 /* Under the container's lock: how it ended, and when it starts again. */
@@ -77,7 +87,7 @@ container_reap(struct session *s, const struct container *c, struct err *err)
         r = container_status_get(s, c->id, &st, err);
     if (r < 0)
         return r;
-    if (st.kind != CONTAINER_EXITED || !st.has_task || !is_detached(st.address, c->id))
+    if (st.kind != CONTAINER_EXITED || !st.has_task || !is_alone(s, c->id))
         return 0;
     if (labels_find(&c->labels, LABEL_AUTO_REMOVE)) {
         event_container_die(s, c, st.exit_code);

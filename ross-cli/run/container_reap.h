@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The end of a detached container: noted, its shim and mounts let go, and with --rm everything removed. */
+/* The end of a container that nobody waits for: noted, its shim and mounts let go, with --rm everything removed. */
 #pragma once
 
 #include "libross/contract/records.h"
 #include "ross-cli/session/session.h"
 
 /*
- * When the detached container has ended: writes the note of it (and when its policy starts it again) and ends its task,
+ * When the container has ended: writes the note of it (and when its policy starts it again) and ends its task,
  * or removes it with LABEL_AUTO_REMOVE. Nothing happens to one that runs, or that a client in the foreground looks
  * after.
  */
@@ -19,9 +19,14 @@ int container_reap(struct session *s, const struct container *c, struct err *err
 int container_reap_arrange(const struct session *s, const char *bundle, const char *id,
                            const char *exec_id, struct err *err);
 
+/*
+ * For a client in the foreground: while *ret_fd is open, the shim leaves the end of the container to it and does not
+ * run the command. After container_reap_arrange().
+ */
+int container_reap_hold(const char *bundle, int *ret_fd, struct err *err);
+
 /* What that command does for an exec: takes it away from the shim. */
-int container_reap_exec(struct session *s, const char *id, const char *exec_id,
-                        struct err *err);
+int container_reap_exec(struct session *s, const char *id, const char *exec_id, struct err *err);
 
 /*
  * What that command does: container_reap(), and when the policy says so, the wait and the next start. Gives up when

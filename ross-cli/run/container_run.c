@@ -14,6 +14,7 @@
 #include "container_net.h"
 #include "container_remove.h"
 #include "container_start.h"
+#include "foreground.h"
 #include "image_find.h"
 #include "image_get.h"
 #include "image_open.h"
@@ -153,6 +154,8 @@ run_foreground(struct session *s, const struct run_options *opt, const struct co
     if (r == 0)
         r = container_start_foreground(s, how, &status, &started, err);
     *ret_status = r < 0 ? 0 : (int) status;
+    if (r == FOREGROUND_LEFT)
+        return 0;
     if (r < 0 && !started)
         *ret_status = command_fault(err->msg);
     if (r == 0 && !opt->rm)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -71,6 +72,8 @@ create_task(const struct session *s, const struct container_start *how, const st
 
 /* ---- foreground ---- */
 
+#define DETACH_KEYS "\x10\x11" /* ctrl-p ctrl-q */
+
 struct started {
     struct session *s;
     const struct container_start *how;
@@ -128,13 +131,23 @@ container_start_foreground(struct session *s, const struct container_start *how,
     };
     AUTO_PTR(container_io) io = NULL;
     AUTO_PTR(rpc_channel) ch = NULL;
+    auto_close int hold_fd = -1;
     struct task_io paths;
     int r;
 
     *ret_started = false;
     r = container_io_new(io_dir, how->interactive, how->terminal, &io, err);
+    if (r == 0)
+        r = container_io_share(io, err);
+    /* if we are killed, the shim has somebody else look after the end */
+    if (r == 0)
+        r = container_reap_arrange(s, how->bundle, how->record->id, NULL, err);
+    if (r == 0)
+        r = container_reap_hold(how->bundle, &hold_fd, err);
     if (r < 0)
         return r;
+    if (how->interactive && how->terminal)
+        container_io_set_keys(io, DETACH_KEYS);
     paths = container_io_paths(io);
     r = create_task(s, how, &paths, &address, &ch, err);
     if (r == 0)
@@ -146,6 +159,8 @@ container_start_foreground(struct session *s, const struct container_start *how,
     r = foreground_run(&fg, ret_status, err);
     *ret_started = st.started;
     timing_phase(how->timing, "delete");
+    if (r == FOREGROUND_LEFT)
+        fputs("\r\ndetached\r\n", stderr);
     return r;
 }
 
@@ -277,6 +292,8 @@ start_attached(struct session *s, struct container_start *how, int *ret_status, 
         return r;
     r = container_start_foreground(s, how, &status, &started, err);
     *ret_status = r < 0 ? 0 : (int) status;
+    if (r == FOREGROUND_LEFT)
+        return 0;
     if (r < 0 && started)
         return r;
     (void) container_net_wait(how->net, NULL);

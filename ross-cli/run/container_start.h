@@ -18,7 +18,8 @@ struct container_start {
 };
 
 /*
- * Streams copied to ours until it has ended. *ret_started says whether it ran at all.
+ * Streams copied to ours until it has ended. *ret_started says whether it ran at all. FOREGROUND_LEFT: it was detached
+ * from by keys, and runs on.
  * container_io_block_signals() must have
  * been called.
  */

@@ -21,6 +21,9 @@
 #define STATUS_SIGPIPE (128 + SIGPIPE)
 
 struct run {
+    pthread_mutex_t
+        end;   /* held by the waiter from the end of Wait on; by the caller while it leaves */
+    bool left; /* the caller has gone, and `fg` with it */
     const struct foreground *fg;
     struct rpc_channel *ch;
     int done_fd;
@@ -38,11 +41,17 @@ wait_and_delete(void *arg)
     uint64_t one = 1;
 
     run->r = task_client_wait(run->ch, NULL, fg->id, fg->exec_id, &run->exit, &run->err);
+    (void) pthread_mutex_lock(&run->end);
+    if (run->left) {
+        (void) pthread_mutex_unlock(&run->end);
+        return NULL;
+    }
     if (run->r == 0 && fg->on_exit)
         run->r = fg->on_exit(&run->exit, fg->arg, &run->err);
     if (run->r == 0)
         run->r = task_client_delete(run->ch, NULL, fg->id, fg->exec_id, NULL, &run->err);
     (void) !write(run->done_fd, &one, sizeof one);
+    (void) pthread_mutex_unlock(&run->end);
     return NULL;
 }
 
@@ -70,6 +79,17 @@ on_stdin_end(void *arg)
     const struct run *run = arg;
 
     (void) task_client_close_stdin(run->ch, NULL, run->fg->id, run->fg->exec_id, NULL);
+}
+
+/* False when the end came first. */
+static bool
+leave(struct run *run)
+{
+    if (pthread_mutex_trylock(&run->end) != 0)
+        return false;
+    run->left = true;
+    (void) pthread_mutex_unlock(&run->end);
+    return true;
 }
 
 /* A pid 1 is immune to SIGPIPE, so what a shell's pipeline does by SIGPIPE takes SIGKILL here. */
@@ -114,6 +134,14 @@ start_and_copy(struct run *run, struct err *err)
     if (r != 0)
         return err_sys(err, r, "start a thread");
     r = container_io_copy(fg->io, run->done_fd, &events, err);
+    if (r == 0 && container_io_detached(fg->io)) {
+        if (leave(run)) {
+            (void) pthread_detach(waiter);
+            return FOREGROUND_LEFT;
+        }
+        container_io_set_keys(fg->io, "");
+        r = container_io_copy(fg->io, run->done_fd, &events, err);
+    }
     (void) pthread_join(waiter, NULL);
     if (r == 0 && run->r < 0) {
         *err = run->err;
@@ -125,17 +153,26 @@ start_and_copy(struct run *run, struct err *err)
 int
 foreground_run(const struct foreground *fg, uint32_t *ret_status, struct err *err)
 {
-    struct run run = {.fg = fg, .done_fd = -1};
+    struct run *run = xcalloc(1, sizeof *run);
     int r;
 
-    r = task_client_open(fg->address, &run.ch, err);
-    if (r < 0)
+    run->fg = fg;
+    (void) pthread_mutex_init(&run->end, NULL);
+    r = task_client_open(fg->address, &run->ch, err);
+    if (r < 0) {
+        free(run);
         return r;
-    run.done_fd = eventfd(0, EFD_CLOEXEC);
-    r = run.done_fd < 0 ? err_sys(err, errno, "eventfd") : start_and_copy(&run, err);
-    if (r == 0)
-        *ret_status = run.output_gone ? STATUS_SIGPIPE : run.exit.status;
-    (void) fd_close(run.done_fd);
-    rpc_channel_free(run.ch);
+    }
+    run->done_fd = eventfd(0, EFD_CLOEXEC);
+    r = run->done_fd < 0 ? err_sys(err, errno, "eventfd") : start_and_copy(run, err);
+    if (r == FOREGROUND_LEFT)
+        return r; /* the waiter has the rest, until the process ends */
+    if (r == 0) {
+        *ret_status = run->output_gone ? STATUS_SIGPIPE : run->exit.status;
+        container_io_tell_end(fg->io, *ret_status);
+    }
+    (void) fd_close(run->done_fd);
+    rpc_channel_free(run->ch);
+    free(run);
     return r;
 }

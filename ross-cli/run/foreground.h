@@ -22,7 +22,10 @@ struct foreground {
  * Between Create (or Exec) and the end: starts the process, copies until it has ended and all its output is
  * written, and deletes it from its shim. container_io_block_signals() must have been called.
  *
+ * FOREGROUND_LEFT: the keys that detach were typed; the process runs on, and a thread of ours waits for it until we
+ * exit.
  * *ret_status   the exit code; 141 when nobody read our output any more and the process was therefore killed
  * Fails only when the process could not be started or the shim was lost.
  */
+#define FOREGROUND_LEFT 1
 int foreground_run(const struct foreground *fg, uint32_t *ret_status, struct err *err);

@@ -17,7 +17,7 @@
  */
 int runtime_pick(const char *asked, char **ret_path, char **ret_why, struct err *err);
 
-/* Does the runtime at this path know mounts with mapped ids (crun; runc from 1.2 on)? It is asked, unless it is crun. */
+/* Does the runtime at this path know mounts with mapped ids (crun; runc from 1.2 on)? All but crun are asked. */
 bool runtime_can_idmap(const char *path);
 
 /*
