@@ -28,6 +28,7 @@ expect_fail 125 "/no/such" ross run -v /no/such:/x demo true
 expect_fail 125 "nosuchuser" ross run -u nosuchuser demo true
 expect_fail 125 "no-such-runtime" ross run --runtime no-such-runtime demo true
 expect_fail 125 "--pull" ross run --pull sometimes demo true
+expect_fail 125 "not for linux/s390x" ross run --pull never --platform linux/s390x demo true
 expect_fail 125 "nothing" ross container rm nothing
 expect_fail 125 "/no/such/file" ross image load --input /no/such/file
 expect_fail 125 "unknown format" ross ps --format xml

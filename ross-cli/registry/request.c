@@ -267,8 +267,14 @@ request_refused(const struct request *q, struct http_call *c, int status, struct
     answer_text(body.data ? body.data : "", body.len, text);
     if (status == 401)
         hint = "; it does not exist, or a login is needed";
+    else if (status == 403)
+        hint = "; another login may see it";
+    else if (status == 404 && q->path && strstr(q->path, "/manifests/"))
+        hint = "; look at the name and the tag";
     else if (status == 429 && after)
         hint = "; it asks to come back later";
+    else if (status == 429 || status >= 500)
+        hint = "; try again later";
     return err_set(err, answer_code(status), "registry %s answers %s%s%s%s", q->host->name,
                    answer_status_text(status, name), *text ? ": " : "", text, hint);
 }

@@ -92,12 +92,26 @@ read_config(struct content *content, const struct call_ctx *ctx, struct image_vi
     return 0;
 }
 
+/* An image without an index has one platform, and its config says which. */
+static int
+check_platform(const struct oci_platform *want, const struct oci_platform *have, struct err *err)
+{
+    auto_free char *wanted = NULL, *is = NULL;
+
+    if (platform_rank(want, have) >= 0)
+        return 0;
+    wanted = platform_format(want);
+    is = platform_format(have);
+    return err_set(err, CODE_NOT_FOUND, "it is for %s, not for %s", is, wanted);
+}
+
 int
 image_open(struct content *content, const struct call_ctx *ctx, const struct image *image,
            const struct oci_platform *want, struct image_view *ret, struct err *err)
 {
     AUTO(oci_platform) host = {0};
     AUTO(image_view) v = {0};
+    const bool asked = want != NULL;
     int r;
 
     if (!want) {
@@ -109,6 +123,8 @@ image_open(struct content *content, const struct call_ctx *ctx, const struct ima
         r = read_manifest(content, ctx, &v, err);
     if (r == 0)
         r = read_config(content, ctx, &v, err);
+    if (r == 0 && asked)
+        r = check_platform(want, &v.config.platform, err);
     if (r < 0)
         return err_wrap(err, r, "image '%s'", image->name);
     *ret = TAKE_STRUCT(v);

@@ -20,8 +20,8 @@ void image_view_done(struct image_view *v);
 
 /*
  * want   NULL = this machine
- * NotFound when the index has nothing for the platform or a blob is missing (the image was pulled for another
- * platform).
+ * NotFound when the index has nothing for the platform, when the image has no index and is for another one than was
+ * asked for, or when a blob is missing (the image was pulled for another platform).
  */
 int image_open(struct content *content, const struct call_ctx *ctx, const struct image *image,
                const struct oci_platform *want, struct image_view *ret, struct err *err);
