@@ -67,7 +67,7 @@ pull_ross() {
             awk '{printf "%s %.2f %.2f\n", $2, $14 / 100, $15 / 100}' "/proc/$pid/stat"
         done >"$WORK/cpu"
         for pid in $(pgrep -f -- "--root $ROSS_ROOT" || true); do kill "$pid"; done
-        wait_for 10 bash -c "! pgrep -f -- '--root $ROSS_ROOT'" || true
+        wait_for 10 bash -c "! pgrep -f -- '[-]-root $ROSS_ROOT'" || true
     )
 }
 
