@@ -34,6 +34,8 @@ struct fixture {
     int top_fd;
     struct snapshots_local *local;
     struct diff_settings diff;
+    struct tar_limits tar; /* of the hostile layers' settings */
+    struct decompress_limits stream;
     struct grpc_service_host *server;
     struct rpc_channel *ch;
     struct snapshots *s;
@@ -43,11 +45,21 @@ struct fixture {
 static const struct labels no_labels;
 static const struct call_ctx ctx = {.ns = "test"};
 
+static void
+serve(struct fixture *f)
+{
+    const struct grpc_server_options opt = {.address = f->address, .listen_fd = -1};
+    const struct rpc_service services[] = {snapshots_service(snapshots_local_contract(f->local)),
+                                           diff_service(&f->diff)};
+    struct err err = {0};
+
+    assert_ok(grpc_server_serve(&opt, services, ARRAY_LEN(services), &f->server, &err), &err);
+}
+
 static int
 setup(void **state)
 {
     struct fixture *f = xcalloc(1, sizeof *f);
-    struct rpc_service services[2];
     struct err err = {0};
 
     f->dir = test_tmpdir();
@@ -61,12 +73,7 @@ setup(void **state)
         &err);
     f->diff.snapshots = f->local;
     f->diff.places.content_root = f->content;
-    services[0] = snapshots_service(snapshots_local_contract(f->local));
-    services[1] = diff_service(&f->diff);
-    assert_ok(
-        grpc_server_serve(&(struct grpc_server_options){.address = f->address, .listen_fd = -1},
-                          services, ARRAY_LEN(services), &f->server, &err),
-        &err);
+    serve(f);
     assert_ok(grpc_channel_open(f->address, &f->ch, &err), &err);
     f->s = snapshots_client_new(f->ch, "ross");
     *state = f;
@@ -185,6 +192,21 @@ store_hostile(struct fixture *f, const char *file, struct oci_desc *ret)
     *ret = layer_store(f->content, &b, LAYER_TAR);
 }
 
+/* The settings of a service do not change while it serves. */
+static void
+use_limits(struct fixture *f, const struct reject_row *row)
+{
+    if (memcmp(&row->tar, &f->tar, sizeof f->tar) == 0 &&
+        memcmp(&row->stream, &f->stream, sizeof f->stream) == 0)
+        return;
+    grpc_server_stop(f->server, 1000);
+    f->tar = row->tar;
+    f->stream = row->stream;
+    f->diff.limits = &f->tar;
+    f->diff.stream_limits = &f->stream;
+    serve(f);
+}
+
 static void
 check_hostile(const struct reject_row *row, void *arg)
 {
@@ -198,8 +220,7 @@ check_hostile(const struct reject_row *row, void *arg)
     int r;
 
     store_hostile(f, row->file, &layer);
-    f->diff.limits = &row->tar;
-    f->diff.stream_limits = &row->stream;
+    use_limits(f, row);
     if (row->overlay)
         mounts = prepare(f, "hostile", "base");
     else /* plain: a directory of somebody else */
@@ -227,6 +248,7 @@ hostile_layers_over_the_socket(void **state)
     struct err err = {0};
 
     need_root();
+    f->tar = tar_limits_default;
     strv_add(&m->options, "rw");
     strv_add(&m->options, "rbind");
     assert_int_equal(mkdirat(f->top_fd, "outside", 0755), 0);
