@@ -11,6 +11,8 @@
 
 #include "libross/base/fd.h"
 #include "libross/base/path.h"
+#include "libross/base/strv.h"
+#include "libross/db/db_copy.h"
 #include "libross/mount/mountinfo.h"
 #include "overlay/overlay_mounts.h"
 #include "snap_dirs.h"
@@ -183,30 +185,98 @@ check_all(struct check *c, struct err *err)
     return r;
 }
 
-int
-check_run(const char *root, bool repair, FILE *to, struct err *err)
+/* The directories below root against the database at db_path. */
+static int
+check_with(struct check *c, const char *root, const char *db_path, struct err *err)
 {
-    auto_free char *db_path = path_join(root, "snapshotter.db");
     AUTO_SNAP_DIRS dirs = NULL;
     AUTO_SNAP_META meta = NULL;
-    struct check c = {.repair = repair, .to = to};
     int r;
 
-    if (access(db_path, F_OK) < 0)
-        return err_set(err, CODE_NOT_FOUND, "there is no snapshotter below %s", root);
     r = snap_dirs_open(root, &dirs, err);
     if (r == 0)
         r = snap_meta_open(db_path, false, &meta, err);
     if (r < 0)
         return r;
-    c.dirs = dirs;
-    c.meta = meta;
-    r = check_all(&c, err);
-    if (r < 0)
-        return r;
+    c->dirs = dirs;
+    c->meta = meta;
+    return check_all(c, err);
+}
+
+static int
+summary(const struct check *c, FILE *to)
+{
     (void) fprintf(to,
                    "%" PRIu64 " snapshots, %" PRIu64 " directories, %" PRIu64 " mounts: %" PRIu64
                    " findings, %" PRIu64 " mended\n",
-                   c.snapshots, c.dirs_seen, c.mounts_seen, c.found, c.mended);
-    return c.found > c.mended;
+                   c->snapshots, c->dirs_seen, c->mounts_seen, c->found, c->mended);
+    return c->found > c->mended;
+}
+
+int
+check_run(const char *root, bool repair, FILE *to, struct err *err)
+{
+    auto_free char *db_path = path_join(root, "snapshotter.db");
+    struct check c = {.repair = repair, .to = to};
+    int r;
+
+    if (access(db_path, F_OK) < 0)
+        return err_set(err, CODE_NOT_FOUND, "there is no snapshotter below %s", root);
+    r = check_with(&c, root, db_path, err);
+    return r < 0 ? r : summary(&c, to);
+}
+
+/* ---- beside a running service ---- */
+
+/* The findings of one look with a copy of the database, a line each. */
+static int
+look(struct check *c, const char *root, const char *scratch, struct strv *ret, struct err *err)
+{
+    auto_free char *db_path = path_join(root, "snapshotter.db"), *text = NULL, *copy = NULL;
+    auto_free char *wal = NULL, *shm = NULL;
+    size_t n;
+    int r;
+
+    copy = xasprintf("%s/snapshotter-check-%d.db", scratch, (int) getpid());
+    wal = xasprintf("%s-wal", copy);
+    shm = xasprintf("%s-shm", copy);
+    c->to = open_memstream(&text, &n);
+    if (!c->to)
+        return err_sys(err, errno, "open_memstream");
+    (void) unlink(copy);
+    r = db_copy(db_path, copy, err);
+    if (r == 0)
+        r = check_with(c, root, copy, err);
+    (void) unlink(copy);
+    (void) unlink(wal);
+    (void) unlink(shm);
+    (void) fclose(c->to);
+    if (r == 0 && n) {
+        text[n - 1] = '\0';
+        *ret = strv_split(text, '\n');
+    }
+    return r;
+}
+
+int
+check_beside(const char *root, const char *scratch, FILE *to, struct err *err)
+{
+    struct check first = {0}, c = {0};
+    AUTO(strv) before = {0}, now = {0};
+    int r;
+
+    r = look(&first, root, scratch, &before, err);
+    if (r < 0 || !before.n)
+        return r < 0 ? r : summary(&first, to);
+    r = look(&c, root, scratch, &now, err);
+    if (r < 0)
+        return r;
+    c.found = 0;
+    for (size_t i = 0; i < now.n; i++) {
+        if (!strv_has(&before, now.items[i]))
+            continue;
+        c.found++;
+        (void) fprintf(to, "%s\n", now.items[i]);
+    }
+    return summary(&c, to);
 }

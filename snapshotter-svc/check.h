@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Do database, directories and mounts agree? For `ross-snapshotter check`, with no service running. */
+/* Do database, directories and mounts agree? For `ross-snapshotter check`. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,3 +14,8 @@
  * Negative when it could not be looked at, or when the database itself is damaged (DataLoss).
  */
 int check_run(const char *root, bool repair, FILE *to, struct err *err);
+/*
+ * The same beside a running service, with a copy of its database that is made in the directory `scratch`. What is at
+ * work just now is no finding: only what two looks find counts.
+ */
+int check_beside(const char *root, const char *scratch, FILE *to, struct err *err);

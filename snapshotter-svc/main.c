@@ -135,11 +135,16 @@ run(const struct options *o, bool check, struct err *err)
         .mount_options = &o->mount_options,
     };
     struct snapshots_local *local;
+    struct err e = {0};
     int lock_fd, r;
 
     r = o->sync ? sync_from_word(o->sync, &opt.sync, err) : 0;
     if (r == 0)
-        r = daemon_lock(&o->daemon, &lock_fd, err); /* held for the life of the process */
+        r = daemon_lock(&o->daemon, &lock_fd, &e); /* held for the life of the process */
+    if (r == -CODE_FAILED_PRECONDITION && check && !o->repair)
+        return check_beside(o->daemon.root, o->daemon.state, stdout, err);
+    if (r < 0 && e.code)
+        *err = e;
     if (r < 0)
         return r;
     if (check)

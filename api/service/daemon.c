@@ -33,6 +33,7 @@
 
 #define GRACE_MS        5000
 #define WAIT_MS_MAX     60000
+#define LEAVE_LOOK_MS   50 /* between two looks whether a call runs still */
 #define LISTEN_FD_FIRST 3
 #define LISTEN_FDS_MAX  64
 #define PID_TEXT_MAX    32
@@ -233,10 +234,30 @@ idle_wait_ms(const struct daemon *d)
     return left_ns <= 0 ? 0 : capped_ms(left_ns);
 }
 
+static bool
+is_busy(const struct daemon *d)
+{
+    int64_t since = 0;
+    bool busy = false;
+
+    for (size_t i = 0; i < d->n_hosts; i++)
+        busy |= grpc_server_busy(d->hosts[i], &since);
+    return busy;
+}
+
+static bool
+is_request_to_leave(const struct signalfd_siginfo *si)
+{
+    return si->ssi_signo == SIGTERM && si->ssi_code == SI_QUEUE &&
+           si->ssi_int == DAEMON_LEAVE_WHEN_IDLE;
+}
+
 /* Returns why the process ends. */
 static const char *
 wait_for_end(const struct daemon *d)
 {
+    bool leaving = false;
+
     for (;;) {
         struct pollfd p = {.fd = d->signal_fd, .events = POLLIN};
         struct signalfd_siginfo si;
@@ -244,8 +265,18 @@ wait_for_end(const struct daemon *d)
 
         if (wait_ms == 0)
             return "idle";
-        if (poll(&p, 1, wait_ms) > 0 && read(d->signal_fd, &si, sizeof si) == sizeof si)
-            return si.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
+        if (leaving && !is_busy(d))
+            return "asked to";
+        if (leaving && wait_ms > LEAVE_LOOK_MS)
+            wait_ms = LEAVE_LOOK_MS;
+        if (poll(&p, 1, wait_ms) <= 0 || read(d->signal_fd, &si, sizeof si) != sizeof si)
+            continue;
+        if (is_request_to_leave(&si)) {
+            /* a favour of those that the next call starts again */
+            leaving = d->opt->idle_exit_ns > 0;
+            continue;
+        }
+        return si.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
     }
 }
 

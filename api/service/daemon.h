@@ -36,6 +36,12 @@ int daemon_options_read(const struct option_row *rows, size_t n, void *into, siz
                         const char *about, int argc, char **argv, int *ret_words, struct err *err);
 
 /*
+ * The value of a SIGTERM by sigqueue() that means: leave as soon as no call runs. Only a process with idle_exit_ns does; for
+ * the others it is no signal at all.
+ */
+#define DAEMON_LEAVE_WHEN_IDLE 0x1d1e
+
+/*
  * Opens root and state (0711), takes the lock ROOT/PROGRAM.lock (FailedPrecondition naming the holder's pid when
  * another one has it), listens on address or the socket passed by systemd (LISTEN_FDS), serves, tells sd_notify, until
  * SIGTERM, SIGINT or idle. SIGTERM lets running calls end for 5 s.

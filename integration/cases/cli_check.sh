@@ -40,6 +40,55 @@ mends "the shim of container ${id:0:12} is gone"
 expect up ross start up
 expect running ross inspect -f '{{.State.Status}}' up
 in_order
+
+# --- a cgroup that nobody is in
+idle=$(ross inspect -f '{{.Id}}' idle)
+for dir in /sys/fs/cgroup/pids /sys/fs/cgroup /sys/fs/cgroup/unified; do
+    [ -e "$dir/cgroup.procs" ] || continue
+    mkdir -p "$dir/ross/$idle"
+    mends "the cgroup '$dir/ross/$idle' of a container that does not run"
+    break
+done
+
+# --- networks: a namespace without a container, an address that is held for nobody, a record without a container
+mkdir -p "$ROSS_STATE/net" "$ROSS_STATE/netns"
+touch "$ROSS_STATE/netns/dddddddddddddddd"
+mends "the network namespace of container dddddddddddd, which has none any more"
+mkdir -p "$ROSS_STATE/net/eeeeeeeeeeeeeeee"
+mends "what was begun of the network of container eeeeeeeeeeee"
+[ ! -e "$ROSS_STATE/net/eeeeeeeeeeeeeeee" ] || fail "it is still there"
+
+# --- the services: a flipped bit, a file that is no blob, a directory that is no snapshot; beside them, and mended when nobody calls them
+mkdir "$ROSS_ROOT/snapshots/987654"
+mends "snapshot 987654: there is a directory but no row"
+mkdir -p "$WORK/tree"
+head -c 100000 /dev/urandom >"$WORK/tree/data"
+tar -C "$WORK/tree" -cf "$WORK/tree.tar" data
+ross import -q "$WORK/tree.tar" tree >/dev/null
+blob=$(find "$ROSS_ROOT/content/blobs/sha256" -size +90k -newer "$WORK/tree.tar" | head -1)
+printf 'x' | dd of="$blob" bs=1 seek=5000 conv=notrunc status=none
+touch "$ROSS_ROOT/content/blobs/sha256/stranger"
+told "stranger is no blob"
+told "sha256:${blob##*/}: the bytes are not what the name says"
+ross check --repair >"$WORK/found" 2>&1 || fail "--repair ends with $?: $(cat "$WORK/found")"
+[ "$(grep -c "mended$" "$WORK/found")" -ge 2 ] && [ ! -e "$blob" ] || fail "not mended: $(cat "$WORK/found")"
+ross rmi tree >/dev/null
+in_order
+ross images >/dev/null
+pid=$(cat "$ROSS_ROOT/ross-contentd.lock")
+ross check >/dev/null
+[ "$(cat "$ROSS_ROOT/ross-contentd.lock")" = "$pid" ] && [ -d "/proc/$pid" ] || fail "a mere check sends the service away"
+
+# --- what a killed command held, and a layer that nobody refers to
+if command -v ctr >/dev/null; then
+    ctr --address "$ROSS_STATE/contentd.sock" -n default leases create --id lost "ross/owner=$(cat /proc/sys/kernel/random/boot_id) $(readlink /proc/self/ns/pid) 1 0" >/dev/null
+    mends "lease lost of a command that was killed"
+    snap() { ctr --address "$ROSS_STATE/snapshotter.sock" snapshots --snapshotter ross "$@" >/dev/null; }
+    snap prepare lost-active
+    snap commit lost lost-active
+    snap label lost containerd.io/gc.root=
+    mends "snapshot ross/lost: nothing refers to it"
+fi
 expect_fail 2 "--mend" ross check --mend
 ross rm -f up idle >/dev/null
 in_order

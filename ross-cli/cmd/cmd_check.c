@@ -4,9 +4,12 @@
 #include <string.h>
 
 #include "cmd.h"
+#include "libross/base/fd.h"
 #include "libross/base/proc.h"
 #include "libross/base/strv.h"
+#include "ross-cli/images/gc_ask.h"
 #include "ross-cli/run/container_check.h"
+#include "ross-cli/session/services.h"
 
 #define OUTPUT_MAX ((size_t) 16 * 1024 * 1024)
 
@@ -27,12 +30,31 @@ print_finding(const char *text, bool mended)
     printf("containers: %s%s\n", text, mended ? " (mended)" : "");
 }
 
-/* The service's own check; *ret_status is its exit code: 1 when there is damage. */
+/* Each line with the name in front. */
+static void
+print_lines(const char *name, char *text)
+{
+    char *line;
+
+    while (text && (line = strsep(&text, "\n")))
+        if (*line)
+            printf("%s: %s\n", name, line);
+}
+
+/*
+ * The service's own check, beside it when it runs; for repairs it must be out of the way. *ret_status is its exit code:
+ * 1 when there is damage.
+ */
 static int
 check_service(const struct session *s, const char *name, bool repair, int *ret_status,
               struct err *err)
 {
     auto_free char *program = proc_find_companion(name);
+    const char *address =
+        strcmp(name, "ross-contentd") == 0 ? s->contentd_address : s->snapshotter_address;
+    const struct service_spec spec = {
+        .program = name, .root = s->root, .state = s->state, .address = address};
+    auto_close int gone_fd = -1; /* nobody starts it meanwhile */
     const char *argv[] = {program,       "check",   "--root",
                           s->root,       "--state", s->state,
                           "--log-level", "warn",    repair ? "--repair" : NULL,
@@ -44,19 +66,62 @@ check_service(const struct session *s, const char *name, bool repair, int *ret_s
 
     if (!program)
         return err_set(err, CODE_NOT_FOUND, "%s is not installed", name);
+    r = repair ? service_ask_to_leave(&spec, &gone_fd, err) : 0;
+    if (r < 0)
+        return r;
     spawn.argv = argv;
     r = proc_run(&spawn, NULL, &out, &errout, 0, ret_status, err);
     if (r < 0)
         return err_wrap(err, r, "%s check", name);
-    if (*ret_status && errout.data && strstr(errout.data, "is already running")) {
-        printf("%s: not checked, because it runs; a minute without calls ends it, and "
-               "'%s check' looks then\n",
-               name, name);
+    if (*ret_status && errout.data && strstr(errout.data, "is already running"))
+        return err_set(
+            err, CODE_FAILED_PRECONDITION,
+            "%s is at work and can only be looked at: stop it (under systemd: 'systemctl "
+            "stop %s.socket %s'), or leave --repair out",
+            name, name, name);
+    if (*ret_status && errout.data && strstr(errout.data, "there is no snapshotter below")) {
         *ret_status = 0;
         return 0;
     }
-    printf("%s: %s", name, out.data ? out.data : "\n");
+    print_lines(name, out.data);
     fputs(errout.data ? errout.data : "", stderr);
+    return 0;
+}
+
+/* ---- what nobody refers to ---- */
+
+static void
+note_candidate(const struct gc_candidate *c, void *arg)
+{
+    strv_printf(arg, "%s %s: %s", c->type, c->key, c->why);
+}
+
+/* Leases of commands that were killed, and what a collection would take. One that is at work just now is no finding. */
+static int
+check_leftovers(struct session *s, bool repair, size_t *ret_found, struct err *err)
+{
+    AUTO(strv) leases = {0}, before = {0}, now = {0};
+    const char *mended = repair ? " (mended)" : "";
+    size_t n = 0;
+    int r = gc_leases_gone(s, &leases, err);
+
+    if (r == 0)
+        r = gc_ask(s, note_candidate, &before, err);
+    if (r == 0 && before.n)
+        r = gc_ask(s, note_candidate, &now, err);
+    if (r == 0 && repair && (leases.n || now.n))
+        r = gc_collect(s, err);
+    if (r < 0)
+        return err_wrap(err, r, "leftovers");
+    for (size_t i = 0; i < leases.n; i++, n++)
+        printf("leftovers: lease %s of a command that was killed%s\n", leases.items[i], mended);
+    for (size_t i = 0; i < now.n; i++) {
+        if (!strv_has(&before, now.items[i]))
+            continue;
+        printf("leftovers: %s%s\n", now.items[i], mended);
+        n++;
+    }
+    *ret_found = repair ? 0 : n;
     return 0;
 }
 
@@ -66,7 +131,7 @@ check_run(struct session *s, const void *options, int n_words, char **words, str
     static const char *const services[] = {"ross-contentd", "ross-snapshotter"};
     const struct check_options *opt = options;
     int bad = 0, status = 0, r = 0;
-    size_t found = 0;
+    size_t found = 0, left = 0;
 
     (void) n_words;
     (void) words;
@@ -76,11 +141,13 @@ check_run(struct session *s, const void *options, int n_words, char **words, str
     }
     if (r == 0)
         r = container_check_all(s, opt->repair, print_finding, &found, err);
+    if (r == 0 && !s->foreign)
+        r = check_leftovers(s, opt->repair, &left, err);
     if (r < 0)
         return r;
-    if (!bad && !found)
+    if (!bad && !found && !left)
         printf("containers: everything is in order\n");
-    return bad || found ? 1 : 0;
+    return bad || found || left ? 1 : 0;
 }
 
 const struct command_row cmd_check = {

@@ -468,7 +468,7 @@ check_run(struct session *s, const void *options, int n_words, char **words, str
 {
     const struct check_options *opt = options;
     struct net_places p = container_net_places(s);
-    size_t found;
+    AUTO(strv) found = {0};
     int r;
 
     (void) n_words;
@@ -476,8 +476,10 @@ check_run(struct session *s, const void *options, int n_words, char **words, str
     r = net_collect(&p, opt->repair, &found, err);
     if (r < 0)
         return r;
-    printf("%zu left over%s\n", found, found && opt->repair ? ", taken away" : "");
-    return found && !opt->repair ? 1 : 0;
+    for (size_t i = 0; i < found.n; i++)
+        printf("%s%s\n", found.items[i], opt->repair ? " (mended)" : "");
+    printf("%zu left over%s\n", found.n, found.n && opt->repair ? ", taken away" : "");
+    return found.n && !opt->repair ? 1 : 0;
 }
 
 const struct command_row cmd_network_check = {

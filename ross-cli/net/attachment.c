@@ -234,7 +234,7 @@ begin(const struct net_places *p, const struct net_target *t, const struct net_r
     r = net_state_lock(p, &lock_fd, err);
     if (r < 0)
         return r;
-    (void) net_state_collect(p, true);
+    net_state_collect(p, true, NULL);
     r = net_state_remove(p, t->id, err);
     if (r == 0)
         r = plan_record(p, t, q, rec, err);
@@ -489,7 +489,7 @@ net_remove_network(const struct net_places *p, const char *name, struct err *err
     r = net_state_lock(p, &lock_fd, err);
     if (r < 0)
         return r;
-    (void) net_state_collect(p, true);
+    net_state_collect(p, true, NULL);
     r = networks_list(p, &known, err);
     for (size_t i = 0; i < known.n; i++)
         there = there || strcmp(known.items[i].name, name) == 0;
@@ -534,37 +534,36 @@ is_known(const struct net_places *p, const char *id)
 }
 
 /* in: the directory of STATE where they are mounted */
-static size_t
-collect_namespaces(const struct net_places *p, const char *in, bool repair)
+static void
+collect_namespaces(const struct net_places *p, const char *in, bool repair, struct strv *ret_found)
 {
     auto_free char *path = path_join(p->state, in);
     DIR *dir = opendir(path);
     struct dirent *e;
-    size_t found = 0;
 
     while (dir && (e = readdir(dir))) {
         auto_free char *file = NULL;
 
         if (e->d_name[0] == '.' || is_known(p, e->d_name))
             continue;
-        found++;
+        strv_printf(ret_found, "the %s namespace of container %.12s, which has none any more",
+                    strcmp(in, "netns") == 0 ? "network" : "user", e->d_name);
         file = path_join(path, e->d_name);
         if (repair)
             (void) netns_remove(file, NULL);
     }
     if (dir)
         (void) closedir(dir);
-    return found;
 }
 
 /* host-local: a file for each address, whose first line is the container's id. */
-static size_t
-collect_addresses(const struct net_places *p, const char *network, bool repair)
+static void
+collect_addresses(const struct net_places *p, const char *network, bool repair,
+                  struct strv *ret_found)
 {
     auto_free char *path = network_addresses_dir(p, network);
     DIR *dir = opendir(path);
     struct dirent *e;
-    size_t found = 0;
 
     while (dir && (e = readdir(dir))) {
         auto_free char *text = NULL;
@@ -576,25 +575,25 @@ collect_addresses(const struct net_places *p, const char *network, bool repair)
         text[strcspn(text, "\r\n")] = '\0';
         if (is_known(p, text))
             continue;
-        found++;
+        strv_printf(ret_found,
+                    "address %s of network %s, held for container %.12s, which is not in it",
+                    e->d_name, network, text);
         if (repair)
             (void) unlinkat(dirfd(dir), e->d_name, 0);
     }
     if (dir)
         (void) closedir(dir);
-    return found;
 }
 
 int
-net_collect(const struct net_places *p, bool repair, size_t *ret_found, struct err *err)
+net_collect(const struct net_places *p, bool repair, struct strv *ret_found, struct err *err)
 {
     auto_free char *net = path_join(p->state, "net");
     auto_close int lock_fd = -1;
     AUTO(networks) networks = {0};
-    size_t found;
+    size_t before = ret_found->n;
     int r;
 
-    *ret_found = 0;
     if (access(net, F_OK) < 0)
         return 0;
     r = net_state_lock(p, &lock_fd, err);
@@ -602,11 +601,10 @@ net_collect(const struct net_places *p, bool repair, size_t *ret_found, struct e
         r = networks_list(p, &networks, err);
     if (r < 0)
         return r;
-    found = net_state_collect(p, repair);
-    found += collect_namespaces(p, "netns", repair);
-    found += collect_namespaces(p, "userns", repair);
+    net_state_collect(p, repair, ret_found);
+    collect_namespaces(p, "netns", repair, ret_found);
+    collect_namespaces(p, "userns", repair, ret_found);
     for (size_t i = 0; i < networks.n; i++)
-        found += collect_addresses(p, networks.items[i].name, repair);
-    *ret_found = found;
-    return found && repair ? net_state_rules(p, NULL, NULL, true, err) : 0;
+        collect_addresses(p, networks.items[i].name, repair, ret_found);
+    return ret_found->n > before && repair ? net_state_rules(p, NULL, NULL, true, err) : 0;
 }

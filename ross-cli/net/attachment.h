@@ -98,7 +98,7 @@ int net_remove_network(const struct net_places *p, const char *name, struct err 
 int net_reload(const struct net_places *p, struct err *err);
 /*
  * What crashes left: containers on their way up, namespaces and addresses without a record.
- *   repair     takes it away; else it is only counted
- *   ret_found  how many
+ *   repair     takes it away; else it is only told
+ *   ret_found  a sentence for each is added
  */
-int net_collect(const struct net_places *p, bool repair, size_t *ret_found, struct err *err);
+int net_collect(const struct net_places *p, bool repair, struct strv *ret_found, struct err *err);

@@ -447,20 +447,20 @@ is_left_over(const char *dir)
     return fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && access(mark, F_OK) < 0;
 }
 
-size_t
-net_state_collect(const struct net_places *p, bool repair)
+void
+net_state_collect(const struct net_places *p, bool repair, struct strv *ret_found)
 {
     AUTO(strv) ids = list_ids(p);
-    size_t found = 0;
 
     for (size_t i = 0; i < ids.n; i++) {
         auto_free char *dir = net_state_dir(p, ids.items[i]);
 
         if (!is_left_over(dir))
             continue;
-        found++;
+        if (ret_found)
+            strv_printf(ret_found, "what was begun of the network of container %.12s",
+                        ids.items[i]);
         if (repair)
             (void) net_state_remove(p, ids.items[i], NULL);
     }
-    return found;
 }

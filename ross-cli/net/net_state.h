@@ -21,8 +21,11 @@ int net_state_ports(const struct net_places *p, struct port_maps *ret, struct er
 /* The hosts files of those that share a network with names with `r`, and its own. */
 int net_state_hosts(const struct net_places *p, const struct net_record *r, struct err *err);
 
-/* Takes away what nobody holds and no shim runs for; others' trouble is not the caller's, so nothing fails. */
-size_t net_state_collect(const struct net_places *p, bool repair);
+/*
+ * Takes away what nobody holds and no shim runs for; others' trouble is not the caller's, so nothing fails.
+ *   ret_found  the sentences of net_collect() are added; NULL = nobody wants them
+ */
+void net_state_collect(const struct net_places *p, bool repair, struct strv *ret_found);
 /* Everything of one container; its lock is the caller's affair. */
 int net_state_remove(const struct net_places *p, const char *id, struct err *err);
 /* The first part of it: no rule leads to it, and its record has no ports any more. */

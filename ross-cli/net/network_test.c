@@ -162,12 +162,12 @@ nothing_up_is_nothing_to_take_down(void **state)
     const struct place *at = *state;
     AUTO(net_record) rec = {0};
     struct err err = {0};
-    size_t found;
+    AUTO(strv) found = {0};
 
     assert_ok(net_down(&at->p, "nobody", &err), &err);
     assert_code(net_record_read(&at->p, "nobody", &rec, &err), CODE_NOT_FOUND, &err);
     assert_ok(net_collect(&at->p, true, &found, &err), &err);
-    assert_int_equal(found, 0);
+    assert_int_equal(found.n, 0);
 }
 
 int

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who made a lease: a process that still runs, or one that was killed and cannot let go of it any more. Noted as a label
- * of the lease: boot, pid namespace, pid and time of start.
+ * Who made a lease: a process that still runs, or one that was killed and cannot let go of it any more. Noted as a
+ * label of the lease: boot, pid namespace, pid and time of start.
  */
 #pragma once
 

@@ -238,12 +238,27 @@ static int
 check_network(struct check *k, struct err *err)
 {
     const struct net_places places = container_net_places(k->s);
-    size_t found = 0;
+    AUTO(net_records) all = {0};
+    AUTO(strv) found = {0};
     int r;
 
     r = net_collect(&places, k->repair, &found, err);
-    if (r == 0 && found)
-        tell(k, k->repair, "%zu network namespaces or addresses that nobody has", found);
+    for (size_t i = 0; r == 0 && i < found.n; i++)
+        tell(k, k->repair, "%s", found.items[i]);
+    if (r == 0)
+        r = net_records_list(&places, &all, err);
+    for (size_t i = 0; r == 0 && i < all.n; i++) {
+        const struct net_record *rec = &all.items[i];
+        auto_free char *bundle = bundle_path(k->s->state, rec->ns, rec->id);
+        auto_free char *dir = xasprintf("%s/net/%s", k->s->state, rec->id);
+
+        if (strcmp(rec->ns, k->s->ctx.ns) != 0 || find(k, rec->id) || access(bundle, F_OK) == 0 ||
+            is_young(dir))
+            continue;
+        if (k->repair)
+            r = net_down(&places, rec->id, err);
+        tell(k, k->repair && r == 0, "the network of container %.12s, which is not there", rec->id);
+    }
     return r;
 }
 

@@ -6,14 +6,19 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/file.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "api/service/daemon.h"
 #include "libross/base/fd.h"
 #include "libross/base/mem.h"
+#include "libross/base/parse.h"
 #include "libross/base/path.h"
 #include "libross/base/proc.h"
 #include "libross/base/strv.h"
@@ -21,6 +26,8 @@
 #define LISTEN_BACKLOG 128
 #define IDLE_EXIT      "--idle-exit=60s"
 #define LAST_WORDS_MAX 2048
+#define PID_TEXT_MAX   32
+#define LEAVE_MS       10000
 
 static int
 address_to_sockaddr(const char *address, struct sockaddr_un *ret, struct err *err)
@@ -145,6 +152,50 @@ service_ensure(const struct service_spec *spec, struct err *err)
     if (r < 0)
         (void) unlink(addr.sun_path);
     return r;
+}
+
+/* The pid in the service's lock file, 0 when nobody has the lock. */
+static pid_t
+pid_of(const struct service_spec *spec)
+{
+    auto_free char *path = xasprintf("%s/%s.lock", spec->root, spec->program);
+    auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char text[PID_TEXT_MAX] = {0};
+    uint32_t pid = 0;
+
+    if (fd < 0 || flock(fd, LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK ||
+        fd_pread_full(fd, text, sizeof text - 1, 0) <= 0)
+        return 0;
+    text[strcspn(text, "\n")] = '\0';
+    return parse_u32(text, &pid, NULL) == 0 ? (pid_t) pid : 0;
+}
+
+int
+service_ask_to_leave(const struct service_spec *spec, int *ret_fd, struct err *err)
+{
+    siginfo_t info = {.si_signo = SIGTERM, .si_code = SI_QUEUE};
+    auto_close int lock_fd = -1, pid_fd = -1;
+    struct pollfd p = {.events = POLLIN};
+    pid_t pid;
+    int r = lock_start(spec, &lock_fd, err);
+
+    if (r < 0)
+        return r;
+    pid = pid_of(spec);
+    pid_fd = pid ? pidfd_open(pid, 0) : -1;
+    /* the same one still holds the lock, so the descriptor is of it */
+    if (pid_fd >= 0 && pid_of(spec) == pid) {
+        info.si_pid = getpid();
+        info.si_uid = getuid();
+        info.si_value.sival_int = DAEMON_LEAVE_WHEN_IDLE;
+        if (pidfd_send_signal(pid_fd, SIGTERM, &info, 0) < 0 && errno != ESRCH)
+            return err_sys(err, errno, "ask %s to leave", spec->program);
+        p.fd = pid_fd;
+        if (poll(&p, 1, LEAVE_MS) <= 0)
+            return 0;
+    }
+    *ret_fd = TAKE_FD(lock_fd);
+    return 1;
 }
 
 char *

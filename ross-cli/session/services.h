@@ -22,6 +22,13 @@ struct service_spec {
 int service_ensure(const struct service_spec *spec, struct err *err);
 
 /*
+ * Has a service that was started on demand leave as soon as nobody calls it, and keeps everybody from starting it
+ * again until *ret_fd is closed. 1: it is not there. 0: it stays: it is one that nobody here started, or calls went
+ * on for too long.
+ */
+int service_ask_to_leave(const struct service_spec *spec, int *ret_fd, struct err *err);
+
+/*
  * The last lines of STATE/PROGRAM.log, for the message when a service that we started does not answer. malloc'ed,
  * "" when none.
  */
