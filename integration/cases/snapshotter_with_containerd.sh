@@ -114,8 +114,10 @@ umount "$WORK/mnt"
 type=application/vnd.oci.image.layer.v1.tar
 ctr snapshots --snapshotter ross diff --media-type $type "$top" work >"$WORK/diff.tar" || fail "diff"
 ctr snapshots --snapshotter ross diff --media-type $type+gzip "$top" work >"$WORK/diff.gz" || fail "diff to gzip"
-gzip -dc "$WORK/diff.gz" | cmp - "$WORK/diff.tar" || fail "the gzip layer is another"
-if [ "$version" != 1.6 ]; then # there it is our differ, which makes zstd too
+if [ "$version" = 1.6 ]; then # its own differ, whose whiteouts have the time of the diff
+    [ "$(tar tzf "$WORK/diff.gz")" = "$(tar tf "$WORK/diff.tar")" ] || fail "the gzip layer is another"
+else # our differ, which makes zstd too
+    gzip -dc "$WORK/diff.gz" | cmp - "$WORK/diff.tar" || fail "the gzip layer is another"
     ctr snapshots --snapshotter ross diff --media-type $type+zstd "$top" work >"$WORK/diff.zst" || fail "diff to zstd"
     zstd -dc "$WORK/diff.zst" | cmp - "$WORK/diff.tar" || fail "the zstd layer is another"
 fi
@@ -128,8 +130,13 @@ ctr snapshots --snapshotter ross commit made work
 ctr snapshots --snapshotter ross rm "$top" 2>"$WORK/err" && fail "removed a parent"
 grep -q remove "$WORK/err" || fail "message: $(cat "$WORK/err")"
 ctr snapshots --snapshotter ross view v made >/dev/null
-ctr snapshots --snapshotter ross rm v 2>/dev/null || true # or the garbage collector has done it
-wait_for 10 "$CD_BIN/ctr" --address "$CD_ADDRESS" snapshots --snapshotter ross rm made || fail "rm"
+removed() { # the view may be the garbage collector's already
+    local list
+    ctr snapshots --snapshotter ross rm v || true
+    ctr snapshots --snapshotter ross rm made || true
+    list=$(rows) && ! grep -q '^made ' <<<"$list"
+}
+wait_for 10 removed || fail "rm: $(removed 2>&1)"
 ctr snapshots --snapshotter ross info made >/dev/null 2>&1 && fail "removed snapshot is still there"
 
 # --- containers live on when the snapshotter is killed; restarts of both find everything ---
