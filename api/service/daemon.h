@@ -36,8 +36,8 @@ int daemon_options_read(const struct option_row *rows, size_t n, void *into, siz
                         const char *about, int argc, char **argv, int *ret_words, struct err *err);
 
 /*
- * The value of a SIGTERM by sigqueue() that means: leave as soon as no call runs. Only a process with idle_exit_ns does; for
- * the others it is no signal at all.
+ * The value of a SIGTERM by sigqueue() that means: leave as soon as no call runs. Only a process with idle_exit_ns
+ * does; for the others it is no signal at all.
  */
 #define DAEMON_LEAVE_WHEN_IDLE 0x1d1e
 

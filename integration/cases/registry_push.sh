@@ -86,6 +86,23 @@ expect "$digest" skopeo inspect --format '{{.Digest}}' "oci-archive:$WORK/one.ta
 loaded two:1" cat "$WORK/loaded"
     expect hi ross run --rm demo echo hi
 )
+for format in oci docker; do
+    ross save --format $format -o "$WORK/$format.tar" demo
+    skopeo copy -q "$format-archive:$WORK/$format.tar" "oci:$WORK/back:$format" || fail "skopeo cannot read --format $format"
+    ( # and back, in a store of its own
+        export ROSS_ROOT=$WORK/root-$format ROSS_STATE=$WORK/state-$format
+        expect "loaded demo:latest" ross load -q -i "$WORK/$format.tar"
+        expect hi ross run --rm demo echo hi
+    )
+done
+[ "$(tar -tf "$WORK/oci.tar" | grep -cx -e manifest.json -e index.json -e oci-layout)" = 2 ] || fail "oci: $(tar -tf "$WORK/oci.tar")"
+[ "$(tar -tf "$WORK/docker.tar" | grep -cx -e manifest.json -e index.json -e oci-layout)" = 1 ] || fail "docker: $(tar -tf "$WORK/docker.tar")"
+if command -v podman >/dev/null; then
+    for format in oci docker; do
+        podman --root "$WORK/podman" --runroot "$WORK/podman-run" --storage-driver vfs load -q -i "$WORK/$format.tar" >/dev/null || fail "podman cannot load --format $format"
+    done
+fi
+expect_fail 125 "--format 'zip'" ross save --format zip -o "$WORK/none.tar" demo
 expect_fail 125 "nothing" ross image save -o "$WORK/none.tar" nothing
 [ ! -e "$WORK/none.tar" ] && [ ! -e "$WORK/none.tar.part" ] || fail "a half-made archive is left"
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cmd.h"
@@ -129,12 +130,17 @@ const struct command_row cmd_image_push = {
 /* ---- save ---- */
 
 struct save_command {
-    const char *output, *platform;
+    const char *output, *platform, *format;
 };
 
 #define SAVE(member) offsetof(struct save_command, member)
 
 static const struct option_row save_rows[] = {
+    {.name = "format",
+     .type = OPTION_STR,
+     .offset = SAVE(format),
+     .arg = "FORMAT",
+     .help = "oci (a layout) or docker (for docker load); default: an archive that is both"},
     {.name = "output",
      .letter = 'o',
      .type = OPTION_STR,
@@ -147,6 +153,31 @@ static const struct option_row save_rows[] = {
      .arg = "OS/ARCH",
      .help = "only this one of the images' platforms"},
 };
+
+/* podman's words for the two are understood as well. */
+static int
+parse_save_format(const char *word, enum save_format *ret, struct err *err)
+{
+    static const struct {
+        const char *word;
+        enum save_format format;
+    } known[] = {
+        {"oci", SAVE_OCI},
+        {"oci-archive", SAVE_OCI},
+        {"docker", SAVE_DOCKER},
+        {"docker-archive", SAVE_DOCKER},
+    };
+
+    for (size_t i = 0; word && i < ARRAY_LEN(known); i++) {
+        if (strcmp(known[i].word, word) != 0)
+            continue;
+        *ret = known[i].format;
+        return 0;
+    }
+    return word ? err_set(err, CODE_INVALID_ARGUMENT,
+                          "--format '%.32s' is not known, use oci or docker", word)
+                : 0;
+}
 
 /* The archive under its name when it is whole, no sooner. */
 static int
@@ -190,6 +221,8 @@ save_run(struct session *s, const void *options, int n_words, char **words, stru
     struct pull_services svc;
     int r = platform_option(cmd->platform, &platform, &opt.platform, err);
 
+    if (r == 0)
+        r = parse_save_format(cmd->format, &opt.format, err);
     if (r == 0 && !cmd->output && isatty(STDOUT_FILENO))
         r = err_set(err, CODE_INVALID_ARGUMENT,
                     "an archive is nothing for a terminal: name a file with --output");

@@ -222,11 +222,13 @@ put_all(struct save *s, struct err *err)
     AUTO(buf) end = BUF_INIT(HEADER_MAX);
     size_t n;
     auto_free char *docker = json_dump(s->docker, &n);
-    int r = put_text(s, "oci-layout", LAYOUT_TEXT, strlen(LAYOUT_TEXT), err);
+    int r = 0;
 
-    if (r == 0)
+    if (s->opt->format != SAVE_DOCKER)
+        r = put_text(s, "oci-layout", LAYOUT_TEXT, strlen(LAYOUT_TEXT), err);
+    if (r == 0 && s->opt->format != SAVE_DOCKER)
         r = put_index(s, err);
-    if (r == 0)
+    if (r == 0 && s->opt->format != SAVE_OCI)
         r = put_text(s, "manifest.json", docker, n, err);
     for (size_t i = 0; r == 0 && i < s->n; i++)
         r = put_blob(s, &s->blobs[i], err);
@@ -247,6 +249,10 @@ save_images(const struct pull_services *svc, const struct save_options *opt, str
 
     for (size_t i = 0; r == 0 && i < opt->images->n; i++)
         r = add_image(&s, opt->images->items[i], err);
+    if (r == 0 && opt->format == SAVE_DOCKER && json_len(s.docker) < opt->images->n)
+        r = err_set(err, CODE_NOT_FOUND,
+                    "an image has nothing for this machine, and an archive for docker holds one "
+                    "platform of each (--platform, or --format oci)");
     if (r == 0)
         r = put_all(&s, err);
     for (size_t i = 0; i < s.n; i++)

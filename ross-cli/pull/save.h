@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Images of the store as one tar: an OCI layout that `docker load` understands as well. */
+/* Images of the store as one tar: an OCI layout, an archive for `docker load`, or one that is both. */
 #pragma once
 
 #include "ross-cli/pull/pull.h"
 
+enum save_format {
+    SAVE_BOTH,
+    SAVE_OCI,    /* no manifest.json */
+    SAVE_DOCKER, /* no index.json: who reads both would take that one */
+};
+
 struct save_options {
+    enum save_format format;
     int fd;                    /* where the tar goes: a file or a pipe; borrowed */
     const struct strv *images; /* names of records, as typed */
     const struct oci_platform
