@@ -384,7 +384,7 @@ change_working_dir(struct change *c, const char *text, struct err *err)
     auto_free char *word = NULL, *joined = NULL, *clean = NULL;
     int r = whole_word(c, text, &word, err);
 
-    if (r < 0)
+    if (r != 0)
         return r;
     joined = *word == '/' ? xstrdup(word) : xasprintf("%s/%s", old ? old : "", word);
     clean = path_clean(joined);
