@@ -4,14 +4,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "libross/base/fd.h"
 #include "libross/base/parse.h"
 #include "libross/base/path.h"
 #include "libross/oci/spec_read.h"
+
+#define EXIT_FILE "exit"
 
 void
 bundle_spec_done(struct bundle_spec *s)
@@ -150,6 +155,38 @@ bundle_read_address(const char *bundle)
 
     (void) fd_read_file_at(AT_FDCWD, path, PATH_MAX, &text, NULL, NULL);
     return text;
+}
+
+void
+bundle_write_exit(const char *bundle, const struct bundle_exit *x)
+{
+    char text[64];
+    int n = snprintf(text, sizeof text, "%d %" PRIu32 " %" PRId64 "\n", (int) x->pid, x->status,
+                     x->exited_at_ns);
+
+    (void) file_write(bundle, EXIT_FILE, text, (size_t) n, 0600, NULL);
+}
+
+bool
+bundle_read_exit(const char *bundle, struct bundle_exit *ret)
+{
+    auto_free char *path = path_join(bundle, EXIT_FILE);
+    auto_free char *text = NULL;
+    int pid;
+
+    if (fd_read_file_at(AT_FDCWD, path, 64, &text, NULL, NULL) < 0 ||
+        sscanf(text, "%d %" SCNu32 " %" SCNd64, &pid, &ret->status, &ret->exited_at_ns) != 3)
+        return false;
+    ret->pid = pid;
+    return pid > 0 && ret->exited_at_ns > 0;
+}
+
+void
+bundle_forget_exit(const char *bundle)
+{
+    auto_free char *path = path_join(bundle, EXIT_FILE);
+
+    (void) unlink(path);
 }
 
 int

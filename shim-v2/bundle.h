@@ -3,6 +3,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "libross/base/err.h"
@@ -32,5 +33,18 @@ void bundle_read_options(const char *bundle, struct runc_options *ret);
 int bundle_write_address(const char *bundle, const char *address, struct err *err);
 /* malloc'ed; NULL when there is none. */
 char *bundle_read_address(const char *bundle);
+
+/* How the container ended, from its deletion until somebody removes the bundle: `delete` may still be asked then. */
+struct bundle_exit {
+    pid_t pid;
+    uint32_t status;
+    int64_t exited_at_ns;
+};
+void bundle_write_exit(const char *bundle, const struct bundle_exit *x);
+/* False when there is none. */
+bool bundle_read_exit(const char *bundle, struct bundle_exit *ret);
+/* Of a life before, in the same bundle. */
+void bundle_forget_exit(const char *bundle);
+
 /* The number in a pid file of the bundle. */
 int bundle_read_pid(const char *bundle, const char *name, pid_t *ret, struct err *err);

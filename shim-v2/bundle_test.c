@@ -110,6 +110,28 @@ options_and_pids_survive_in_files(void **state)
     test_tmpdir_remove(dir);
 }
 
+static void
+exit_is_read_until_it_is_forgotten(void **state)
+{
+    char *dir = test_tmpdir();
+    auto_free char *path = xasprintf("%s/exit", dir);
+    struct bundle_exit x = {.pid = 7, .status = 13, .exited_at_ns = 1234567890123456789}, back;
+    struct err err = {0};
+
+    (void) state;
+    assert_false(bundle_read_exit(dir, &back));
+    bundle_write_exit(dir, &x);
+    assert_true(bundle_read_exit(dir, &back));
+    assert_int_equal(back.pid, 7);
+    assert_int_equal(back.status, 13);
+    assert_int_equal(back.exited_at_ns, 1234567890123456789);
+    bundle_forget_exit(dir);
+    assert_false(bundle_read_exit(dir, &back));
+    assert_ok(fd_write_file_at(AT_FDCWD, path, "7 x", 3, 0600, &err), &err);
+    assert_false(bundle_read_exit(dir, &back));
+    test_tmpdir_remove(dir);
+}
+
 int
 main(void)
 {
@@ -117,6 +139,7 @@ main(void)
         cmocka_unit_test(spec_tells_group_pidns_and_systemd),
         cmocka_unit_test(missing_and_malformed_specs_are_named),
         cmocka_unit_test(paths_of_a_spec_are_bounded),
+        cmocka_unit_test(exit_is_read_until_it_is_forgotten),
         cmocka_unit_test(options_and_pids_survive_in_files),
     };
 

@@ -343,6 +343,7 @@ creation_begin(struct creation *k, struct err *err)
     c->systemd = spec.systemd;
     c->cgroup_path = TAKE(spec.cgroup);
     c->rootfs = path_join(c->bundle, "rootfs");
+    bundle_forget_exit(c->bundle);
     r = bundle_write_options(c->bundle, &c->options, err);
     if (r == 0)
         r = rootfs_mount(c, &k->rootfs, err);

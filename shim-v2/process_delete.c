@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bundle.h"
 #include "cgroup.h"
 #include "container.h"
 #include "events.h"
@@ -113,6 +114,10 @@ init_delete_finish(struct deletion *d)
     container_forget(c);
     p->state = PROCESS_DELETED;
     waiters_dismiss(p);
+    if (p->exited_at_ns)
+        bundle_write_exit(c->bundle, &(struct bundle_exit){.pid = p->pid,
+                                                           .status = p->exit_status,
+                                                           .exited_at_ns = p->exited_at_ns});
     event_delete(c->shim->events, &x);
     task_record_forget(c->shim->record, c->bundle);
     container_ref(c);

@@ -88,11 +88,19 @@ cgroup_end(const char *path, int64_t until_ns)
 static bool
 exit_find(const struct shim_args *args, const char *bundle, struct task_exit_row *ret)
 {
+    struct bundle_exit deleted;
     pid_t pid = 0;
     int r = task_record_find(shim_state_dir(args), bundle, ret, NULL);
 
     if (r > 0)
         return true;
+    /* Delete was answered, but its client is gone: containerd tells the exit once more, as we say it here */
+    if (bundle_read_exit(bundle, &deleted)) {
+        *ret = (struct task_exit_row){.pid = (uint32_t) deleted.pid,
+                                      .status = deleted.status,
+                                      .exited_at_ns = deleted.exited_at_ns};
+        return false;
+    }
     (void) bundle_read_pid(bundle, "init.pid", &pid, NULL);
     *ret = (struct task_exit_row){
         .pid = (uint32_t) pid, .status = KILLED_STATUS, .exited_at_ns = clock_now_ns()};

@@ -258,6 +258,7 @@ start(const struct shim_args *args, struct bootstrap *b, struct err *err)
         return r;
     if (b->socket_dir)
         (void) !symlink(b->socket_dir, "s");
+    bundle_forget_exit(cwd);
     r = bundle_write_address(cwd, address, err);
     return r < 0 ? r : answer(b, address, err);
 }

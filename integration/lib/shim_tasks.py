@@ -117,6 +117,16 @@ def deleted_behind():
     s.down(kill=False)
 
 
+def deleted_twice():
+    """A client dies in the middle of its Delete: containerd runs `delete`, and tells the exit again as that says it."""
+    s = box("twice", ["sh", "-c", "exit 13"])
+    expect("exit", s.wait(), 13)
+    s.down(kill=False)
+    r = subprocess.run([BINARY, "-namespace", NS, "-address", "", "-id", "twice", "-bundle", s.bundle, "delete"], cwd=s.bundle, capture_output=True,
+                       env={**os.environ, "ROSS_STATE": DIR + "/state"}, timeout=30, check=True)
+    expect("what delete says of a container that was deleted", dict(fields(r.stdout)).get(2), 13)
+
+
 def files():
     log = DIR + "/logs/deep/a.log"
     s = box("filelog", ["sh", "-c", "echo one; echo two >&2"], stdout=f"file://{log}", stderr=f"file://{log}")
@@ -487,7 +497,7 @@ def checkpoints():
 
 make_rootfs(ROOT)
 try:
-    for test in (loggers, deleted_early, deleted_behind, files, reader_returns, half_close, terminals, limits_change, unlimited_rlimits, processes, many_execs, states, out_of_memory, rootfs_mounts,
+    for test in (loggers, deleted_early, deleted_behind, deleted_twice, files, reader_returns, half_close, terminals, limits_change, unlimited_rlimits, processes, many_execs, states, out_of_memory, rootfs_mounts,
                  idmapped_binds, systemd_paths, checkpoints):
         began = time.monotonic()
         test()
