@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
 # The options of run, each seen from inside the container or from its cgroup.
+# limit: 600s
 . "$(dirname "$0")/../lib/common.sh"
 need jq
 demo_layout
@@ -33,6 +34,11 @@ expect 2048 in_demo --mount type=tmpfs,dst=/scratch,tmpfs-size=2m 'df -k /scratc
 expect 32768 in_demo --shm-size 32m 'df -k /dev/shm | tail -1 | tr -s " " | cut -d" " -f2'
 in_demo -v keep:/v 'echo kept >/v/f'
 expect kept in_demo -v keep:/v 'cat /v/f'
+expect "tmpfs 1755 sticky" in_demo --mount type=tmpfs,dst=/scratch,tmpfs-mode=1755 'echo $(stat -f -c %T /scratch) $(stat -c %a /scratch) $([ -k /scratch ] && echo sticky)'
+expect "kept ro" in_demo --mount type=volume,src=keep,dst=/v,readonly 'echo $(cat /v/f) $(touch /v/x 2>/dev/null || echo ro)'
+expect "0" in_demo --mount type=volume,src=bare,dst=/etc,volume-nocopy 'ls /etc | grep -cv -e hosts -e hostname -e resolv.conf || true'
+expect "exec" in_demo --tmpfs /scratch:exec 'cp /bin/busybox /scratch/echo && /scratch/echo exec'
+expect "no" in_demo --tmpfs /scratch 'cp /bin/busybox /scratch/echo && /scratch/echo exec 2>/dev/null || echo no'
 expect "ro rw" in_demo --read-only --tmpfs /w 'echo $(touch /x 2>/dev/null || echo ro) $(touch /w/x && echo rw)'
 
 # fences
@@ -43,6 +49,12 @@ expect "0000000000000000" in_demo --cap-drop ALL 'sed -n "s/^CapEff:.//p" /proc/
 expect "1" in_demo --security-opt no-new-privileges 'sed -n "s/^NoNewPrivs:.//p" /proc/self/status'
 expect 2 in_demo 'sed -n "s/^Seccomp:.//p" /proc/self/status'
 expect 0 in_demo --security-opt seccomp=unconfined 'sed -n "s/^Seccomp:.//p" /proc/self/status'
+cat >"$WORK/seccomp.json" <<'S'
+{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95}]}
+S
+expect "Operation not supported" in_demo --security-opt "seccomp=$WORK/seccomp.json" 'touch /f && mkdir /x 2>&1 | sed "s/.*: //"'
+expect "w not r" in_demo --cap-add SYSLOG --device /dev/kmsg:/dev/k:w 'echo $(: >/dev/k && echo w) $( (: </dev/k) 2>/dev/null || echo "not r")'
+expect "r not w" in_demo --cap-add SYSLOG --device-cgroup-rule "c 1:11 r" 'mknod /dev/k c 1 11; echo $( (: </dev/k) && echo r) $( (: >/dev/k) 2>/dev/null || echo "not w")'
 expect "c yes" in_demo --device /dev/kmsg:/dev/log1 'echo $([ -c /dev/log1 ] && echo c) $([ -e /dev/kmsg ] || echo yes)'
 expect "yes" in_demo --privileged '[ -c /dev/kmsg ] && echo yes'
 expect "0" in_demo --privileged 'sed -n "s/^Seccomp:.//p" /proc/self/status'
@@ -62,6 +74,7 @@ done
 number() { cat /sys/fs/cgroup/"$1"/ross/"$id/$2" 2>/dev/null || cat "/sys/fs/cgroup/ross/$id/$3"; }
 expect 67108864 number memory memory.limit_in_bytes memory.max
 expect 20 number pids pids.max pids.max
+[ ! -e "/sys/fs/cgroup/memory/ross/$id/memory.memsw.limit_in_bytes" ] || expect 134217728 number memory memory.memsw.limit_in_bytes memory.swap.max
 expect 0 number cpuset cpuset.cpus cpuset.cpus
 case $(number cpu cpu.cfs_quota_us cpu.max) in 50000 | "50000 100000") ;; *) fail "cpus: $(number cpu cpu.cfs_quota_us cpu.max)" ;; esac
 ross rm -f lim >/dev/null
@@ -70,11 +83,23 @@ ross rm -f lim >/dev/null
 expect "$(readlink /proc/self/ns/pid)" in_demo --pid host 'readlink /proc/self/ns/pid'
 expect "$(readlink /proc/self/ns/ipc)" in_demo --ipc host 'readlink /proc/self/ns/ipc'
 expect "$(readlink /proc/self/ns/uts)" in_demo --uts host 'readlink /proc/self/ns/uts'
+expect "1 0" in_demo --pid private --ipc private --uts private 'echo $$ $(ls /dev/shm | wc -l)'
 expect "private private private" in_demo "echo \$([ \$(readlink /proc/self/ns/pid) = '$(readlink /proc/self/ns/pid)' ] || echo private) \$([ \$(readlink /proc/self/ns/ipc) = '$(readlink /proc/self/ns/ipc)' ] || echo private) \$([ \$(readlink /proc/self/ns/uts) = '$(readlink /proc/self/ns/uts)' ] || echo private)"
 
 # the command itself
-if command -v catatonit tini tini-static docker-init >/dev/null 2>&1; then
-    [ "$(in_demo --init 'cat /proc/1/comm')" != sh ] || fail "--init: process 1 is the command"
+if command -v catatonit || command -v tini || command -v tini-static || command -v docker-init; then
+    in_demo --init 'cat /proc/1/comm' >"$WORK/comm"
+    grep -qx -e catatonit -e tini -e tini-static -e docker-init -e init "$WORK/comm" || fail "--init: process 1 is $(cat "$WORK/comm")"
+    # it passes the exit code and signals on, and takes orphans
+    got=0; in_demo --init 'exit 9' || got=$?
+    [ $got = 9 ] || fail "--init: exit code $got"
+    ross run -d --name inited --network none --init demo sh -c 'trap "exit 8" TERM; (sleep 0.1 & exec true); touch /ready; while :; do sleep 0.1; done' >/dev/null
+    wait_for 30 ross exec inited test -e /ready || fail "--init: not ready"
+    no_zombies() { [ "$(ross exec inited sh -c 'grep -l "^State:.Z" /proc/[0-9]*/status 2>/dev/null | wc -l')" = 0 ]; }
+    wait_for 30 no_zombies || fail "--init leaves zombies"
+    ross stop inited >/dev/null
+    expect 8 ross wait inited
+    ross rm inited >/dev/null
 else
     expect_fail 125 "install catatonit or tini" ross run --init demo true
 fi

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # run --userns: root inside is nobody outside; files, volumes, copies and commits have the ids of the inside. Namespaces of another container.
 # variants: crun runc
+# limit: 600s
 . "$(dirname "$0")/../lib/common.sh"
 runtime=${1:-crun}
 need jq "$runtime"
