@@ -70,6 +70,24 @@ pulled_runs attested ours/demo:attested
 jq -c '.manifests |= [.[0]]' "$WORK/attested" >"$WORK/only"
 put ours/demo:only application/vnd.oci.image.index.v1+json "$WORK/only"
 expect_fail 125 "has nothing for linux/$arch" ross pull -q "$REGISTRY/ours/demo:only"
+# an index in an index, and too many of them
+inner=$WORK/attested
+for depth in 2 3 4 5; do
+    printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"sha256:%s","size":%d}]}' \
+        "$(sha256sum <"$inner" | cut -d' ' -f1)" "$(stat -c %s "$inner")" >"$WORK/nested$depth"
+    inner=$WORK/nested$depth
+    put "ours/demo:nested$depth" application/vnd.oci.image.index.v1+json "$inner" || fail "cannot put an index in an index"
+done
+pulled_runs nested ours/demo:nested2
+pulled_runs nested4 ours/demo:nested4
+expect_fail 125 "indexes inside each other" ross pull -q "$REGISTRY/ours/demo:nested5"
+(
+    export ROSS_ROOT=$WORK/root-nested ROSS_STATE=$WORK/state-nested
+    ross save -o "$WORK/nested.tar" "$REGISTRY/ours/demo:nested2" || fail "an index in an index cannot be saved"
+    export ROSS_ROOT=$WORK/root-loaded ROSS_STATE=$WORK/state-loaded
+    ross load -q -i "$WORK/nested.tar" >/dev/null || fail "an index in an index cannot be loaded"
+    expect loaded ross run --rm "$REGISTRY/ours/demo:nested2" /bin/echo loaded
+)
 # docker's list
 jq -c '.mediaType = "application/vnd.docker.distribution.manifest.list.v2+json" | .manifests |= [.[1]]' "$WORK/attested" >"$WORK/list"
 put ours/demo:list application/vnd.docker.distribution.manifest.list.v2+json "$WORK/list" && pulled_runs list ours/demo:list

@@ -9,9 +9,10 @@
 #include "libross/oci/media_type.h"
 #include "libross/oci/oci_desc.h"
 
-#define MANIFEST_SIZE_MAX (4 * 1024 * 1024) /* what registries accept at most */
-#define LAYERS_MAX        500
-#define INDEX_ENTRIES_MAX 1000
+#define MANIFEST_SIZE_MAX   (4 * 1024 * 1024) /* what registries accept at most */
+#define LAYERS_MAX          500
+#define INDEX_ENTRIES_MAX   1000
+#define OCI_INDEX_DEPTH_MAX 4 /* indexes in indexes */
 
 struct oci_index {
     char *media_type; /* never NULL in a parsed one */

@@ -11,8 +11,6 @@
 #include "libross/oci/oci_manifest.h"
 #include "libross/oci/oci_ref.h"
 
-#define INDEX_DEPTH_MAX 4 /* indexes in indexes */
-
 void
 image_set_done(struct image_set *s)
 {
@@ -244,7 +242,7 @@ read_below(struct reading *rd, size_t member, const struct oci_desc *d, int dept
     AUTO(oci_index) index = {0};
     enum media_kind kind;
 
-    if (!give_blob(rd, member, d) || depth > INDEX_DEPTH_MAX)
+    if (!give_blob(rd, member, d) || depth > OCI_INDEX_DEPTH_MAX)
         return;
     kind = media_type_kind(d->media_type);
     if (kind != MEDIA_INDEX && kind != MEDIA_MANIFEST)

@@ -223,8 +223,10 @@ index_labels(struct job *j, const struct oci_index *index, const struct oci_desc
     labels_done(&all);
 }
 
+/* depth: 1 for the image's own index, one more for each in which it is */
 static int
-index_image(struct job *j, const struct oci_desc *d, struct pull_result *ret, struct err *err)
+index_image(struct job *j, const struct oci_desc *d, unsigned depth, struct pull_result *ret,
+            struct err *err)
 {
     AUTO(buf) bytes = BUF_INIT(MANIFEST_SIZE_MAX);
     AUTO(oci_index) index = {0};
@@ -247,7 +249,13 @@ index_image(struct job *j, const struct oci_desc *d, struct pull_result *ret, st
     labels_done(&labels);
     if (r < 0)
         return wrap_desc(d, r, err);
-    r = manifest_image(j, chosen, ret, err);
+    if (media_type_kind(chosen->media_type) != MEDIA_INDEX)
+        r = manifest_image(j, chosen, ret, err);
+    else if (depth < OCI_INDEX_DEPTH_MAX)
+        r = index_image(j, chosen, depth + 1, ret, err);
+    else
+        r = err_set(err, CODE_INVALID_ARGUMENT, "more than %d indexes inside each other",
+                    OCI_INDEX_DEPTH_MAX);
     if (r == 0 && (j->opt->all_platforms || !j->registry))
         r = other_platforms(j, &index, chosen, err);
     return r;
@@ -259,7 +267,7 @@ image_fetch(struct job *j, const struct oci_desc *target, struct pull_result *re
     ret->target = oci_desc_clone(target);
     switch (media_type_kind(target->media_type)) {
     case MEDIA_INDEX:
-        return index_image(j, target, ret, err);
+        return index_image(j, target, 1, ret, err);
     case MEDIA_MANIFEST:
         return manifest_image(j, target, ret, err);
     default:

@@ -16,10 +16,11 @@ image_view_done(struct image_view *v)
     *v = (struct image_view){0};
 }
 
-/* The manifest behind the target: one step through an index when it is one. */
+/* The manifest behind the target: through an index when it is one, and the indexes in it. */
 static int
-find_manifest(struct content *content, const struct call_ctx *ctx, const struct image *image,
-              const struct oci_platform *want, struct oci_desc *ret, struct err *err)
+find_manifest(struct content *content, const struct call_ctx *ctx, const struct oci_desc *target,
+              const struct oci_platform *want, unsigned depth, struct oci_desc *ret,
+              struct err *err)
 {
     AUTO(buf) bytes = BUF_INIT(MANIFEST_SIZE_MAX);
     AUTO(oci_index) index = {0};
@@ -28,16 +29,16 @@ find_manifest(struct content *content, const struct call_ctx *ctx, const struct 
     enum media_kind kind;
     int r;
 
-    r = content_read_blob(content, ctx, &image->target, &bytes, err);
+    r = content_read_blob(content, ctx, target, &bytes, err);
     if (r == 0)
-        r = oci_document_kind(bytes.data, bytes.len, image->target.media_type, &kind, err);
+        r = oci_document_kind(bytes.data, bytes.len, target->media_type, &kind, err);
     if (r != 0)
         return r;
     if (kind != MEDIA_INDEX) {
-        *ret = oci_desc_clone(&image->target);
+        *ret = oci_desc_clone(target);
         return 0;
     }
-    r = oci_index_parse(bytes.data, bytes.len, image->target.media_type, &index, err);
+    r = oci_index_parse(bytes.data, bytes.len, target->media_type, &index, err);
     if (r < 0)
         return r;
     chosen = oci_index_choose(&index, want);
@@ -45,6 +46,8 @@ find_manifest(struct content *content, const struct call_ctx *ctx, const struct 
         shown = platform_format(want);
         return err_set(err, CODE_NOT_FOUND, "the image has no manifest for %s", shown);
     }
+    if (media_type_kind(chosen->media_type) == MEDIA_INDEX && depth < OCI_INDEX_DEPTH_MAX)
+        return find_manifest(content, ctx, chosen, want, depth + 1, ret, err);
     *ret = oci_desc_clone(chosen);
     return 0;
 }
@@ -118,7 +121,7 @@ image_open(struct content *content, const struct call_ctx *ctx, const struct ima
         platform_host(&host);
         want = &host;
     }
-    r = find_manifest(content, ctx, image, want, &v.manifest_desc, err);
+    r = find_manifest(content, ctx, &image->target, want, 1, &v.manifest_desc, err);
     if (r == 0)
         r = read_manifest(content, ctx, &v, err);
     if (r == 0)
