@@ -1,43 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "snap_quota.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "libross/base/fd.h"
 #include "libross/base/test.h"
-
-/* Writes up to 2 MiB as somebody whom limits bind (root's CAP_SYS_RESOURCE is above them); its errno. */
-static int
-write_as_nobody(int fd)
-{
-    static const char block[65536];
-    int status;
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        if (setresuid(65534, 65534, 65534) < 0)
-            _exit(255);
-        for (int i = 0; i < 32; i++)
-            if (write(fd, block, sizeof block) < 0)
-                _exit(errno);
-        _exit(0);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return WEXITSTATUS(status);
-}
-
-/* xfs says ENOSPC for a project's limit. */
-static bool
-is_full(int got)
-{
-    return got == EDQUOT || got == ENOSPC;
-}
+#include "snapshotter-svc/testlib/quota_writer.h"
 
 /* ROSS_TEST_QUOTA_DIR: a directory on a filesystem mounted with prjquota (xfs, ext4 -O quota,project). */
 static void
@@ -51,6 +22,7 @@ holds_to_the_limit(void **state)
     if (!dir) {
         print_message("skipped: ROSS_TEST_QUOTA_DIR names no filesystem with project quotas\n");
         skip();
+        return;
     }
     fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(fd >= 0);
@@ -60,9 +32,9 @@ holds_to_the_limit(void **state)
     assert_ok(snap_quota_set(fd, 7, 1 << 20, &err), &err);
     file = openat(fd, "7/fs/file", O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     assert_true(file >= 0);
-    assert_true(is_full(write_as_nobody(file)));
+    assert_true(quota_is_full(quota_write_as_nobody(file)));
     snap_quota_clear(fd, 7);
-    assert_int_equal(write_as_nobody(file), 0);
+    assert_int_equal(quota_write_as_nobody(file), 0);
 }
 
 static void

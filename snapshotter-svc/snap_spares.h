@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Directories that are made ahead. Three mkdirs are half of what Prepare costs; in a burst of them a thread makes those of
- * the next ones meanwhile, and a rename is what is left. Nobody needs them: they go when the service ends, and at
+ * Directories that are made ahead. Three mkdirs are half of what Prepare costs; in a burst of them a thread makes those
+ * of the next ones meanwhile, and a rename is what is left. Nobody needs them: they go when the service ends, and at
  * its next start when it was killed. Thread safe.
  */
 #pragma once

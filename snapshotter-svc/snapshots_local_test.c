@@ -20,6 +20,7 @@
 #include "libross/db/db_stmt.h"
 #include "libross/db/db_txn.h"
 #include "check.h"
+#include "snapshotter-svc/testlib/quota_writer.h"
 
 static struct snapshots_local *
 open_local(const char *root)
@@ -236,33 +237,6 @@ max_size_must_be_a_size(void **state)
     options = prepare(f, SNAPSHOT_ACTIVE, "k", "", &labels);
 }
 
-/* Writes up to 2 MiB as somebody whom limits bind (root's CAP_SYS_RESOURCE is above them); its errno. */
-static int
-write_as_nobody(int fd)
-{
-    static const char block[65536];
-    int status;
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        if (setresuid(65534, 65534, 65534) < 0)
-            _exit(255);
-        for (int i = 0; i < 32; i++)
-            if (write(fd, block, sizeof block) < 0)
-                _exit(errno);
-        _exit(0);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    return WEXITSTATUS(status);
-}
-
-/* xfs says ENOSPC for a project's limit. */
-static bool
-is_full(int got)
-{
-    return got == EDQUOT || got == ENOSPC;
-}
-
 /* ROSS_TEST_QUOTA_DIR: a directory on a filesystem mounted with prjquota (integration/cases/snapshot_quota.sh). */
 static void
 max_size_bounds_a_snapshot(void **state)
@@ -291,9 +265,9 @@ max_size_bounds_a_snapshot(void **state)
         file = open(path, O_WRONLY | O_CLOEXEC);
     }
     assert_true(file >= 0);
-    assert_true(is_full(write_as_nobody(file)));
+    assert_true(quota_is_full(quota_write_as_nobody(file)));
     assert_ok(snapshots_remove(f.s, NULL, "k", &err), &err);
-    assert_int_equal(write_as_nobody(file), 0); /* the limit went with the snapshot */
+    assert_int_equal(quota_write_as_nobody(file), 0); /* the limit went with the snapshot */
     assert_ok(snapshots_cleanup(f.s, NULL, &err), &err);
     assert_false(exists(&f, "snapshots/1"));
     stop(&f);

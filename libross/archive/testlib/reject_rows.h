@@ -12,7 +12,7 @@
 #include "libross/base/parse.h"
 
 struct reject_row {
-    const char *file;
+    const char *file, *settings; /* as in the table */
     bool overlay;
     struct tar_limits tar;
     struct decompress_limits stream;
@@ -85,6 +85,7 @@ reject_rows_each(const char *corpus, void (*fn)(const struct reject_row *row, vo
             continue;
         assert_int_equal(cols.n, 4);
         row.file = cols.items[0];
+        row.settings = cols.items[2];
         row.overlay = strcmp(cols.items[1], "overlay") == 0;
         reject_row_settings(&row, cols.items[2]);
         row.want = reject_row_code(cols.items[3]);
@@ -95,8 +96,8 @@ reject_rows_each(const char *corpus, void (*fn)(const struct reject_row *row, vo
 }
 
 /*
- * Everything below top_fd but `root` in it, and the attributes of what the host has that a layer could reach. Names that
- * the layers try to make on the host are not there.
+ * Everything below top_fd but `root` in it, and the attributes of what the host has that a layer could reach. Names
+ * that the layers try to make on the host are not there.
  */
 static inline void
 reject_show_world(struct buf *b, int top_fd)

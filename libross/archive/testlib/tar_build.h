@@ -45,6 +45,7 @@ tar_build_pad(struct buf *b)
 static inline void
 tar_build_header(struct buf *b, const struct tar_build_entry *e, size_t size)
 {
+    static const char magic[8] = {'u', 's', 't', 'a', 'r', '\0', '0', '0'}; /* and version */
     char type = e->type ? e->type : '0';
     unsigned mode = e->mode ? e->mode : type == '5' ? 0755 : 0644, sum = 0;
     unsigned char h[512 + 1] = {0};
@@ -61,7 +62,7 @@ tar_build_header(struct buf *b, const struct tar_build_entry *e, size_t size)
     s[156] = type;
     if (e->link)
         snprintf(s + 157, 101, "%s", e->link);
-    memcpy(s + 257, "ustar\00000", 8);
+    memcpy(s + 257, magic, sizeof magic);
     snprintf(s + 329, 8, "%07o", e->major & 07777777);
     snprintf(s + 337, 8, "%07o", e->minor & 07777777);
     for (size_t i = 0; i < 512; i++)
