@@ -10,7 +10,7 @@
 #define GC_INGEST_LIFE_NS                                                                          \
     (24 * INT64_C(3600) * 1000000000) /* of a write that nobody continues or leases */
 #define GC_SNAPSHOT_GRACE_NS                                                                       \
-    (10 * INT64_C(60) * 1000000000) /* of an active one that may be on its way to a container's record */
+    (10 * INT64_C(60) * 1000000000) /* of an active one: a container's record may follow */
 
 struct gc_verdict {
     const struct gc_graph *graph;
