@@ -31,24 +31,33 @@ run() {
 status_is() { c task ls | awk -v id="$1" -v want="$2" '$1 == id { found = $3 } END { exit !(found == want) }'; }
 shim_pid() { pgrep -f "containerd-shim-ross-v2 -namespace $NS -id $1 " | head -1; }
 
-no_shims() { ! pgrep -f "containerd-shim-ross-v2 -namespace $NS " >/dev/null; }
+# ours alone: a namespace like k8s.io may have others
+no_shims() { ! pgrep -f "containerd-shim-ross-v2 -namespace $NS .*$WORK" >/dev/null; }
+runtime_knows() { grep -lrs -- "$WORK" "/run/containerd/runc/$NS" || true; }
 
+our_cgroups() {
+    local group
+    for group in $(find "$1/$NS" -mindepth 1 -type d 2>/dev/null); do
+        [ "$NS" != k8s.io ] || grep -qs "$(basename "$group")" "$CD_DIR/log" || continue
+        echo "$group"
+    done
+}
 # Nothing of any container of this case is left.
 assert_nothing_left() {
     local left hierarchy
-    wait_for 10 no_shims || fail "a shim is left: $(pgrep -fa "containerd-shim-ross-v2 -namespace $NS ")"
+    wait_for 10 no_shims || fail "a shim is left: $(pgrep -fa "containerd-shim-ross-v2 -namespace $NS .*$WORK")"
     left=$(grep "$CD_DIR" /proc/self/mountinfo || true)
     [ -z "$left" ] || fail "mounts are left: $left"
     left=$(ls "$CD_DIR/state/io.containerd.runtime.v2.task/$NS" 2>/dev/null || true)
     [ -z "$left" ] || fail "bundles are left: $left"
-    left=$(ls "/run/containerd/runc/$NS" 2>/dev/null || true)
+    left=$(runtime_knows)
     [ -z "$left" ] || fail "the runtime still knows: $left"
     for hierarchy in $(awk '$3 ~ /^cgroup/ { print $2 }' /proc/mounts); do
-        left=$(find "$hierarchy/$NS" -mindepth 1 -type d 2>/dev/null || true)
+        left=$(our_cgroups "$hierarchy")
         [ -z "$left" ] || fail "cgroups are left: $left"
     done
     # crun writes into the tmpfs where a hierarchy is not mounted
-    rm -rf --one-file-system /sys/fs/cgroup/*/"$NS" 2>/dev/null || true
+    [ "$NS" = k8s.io ] || rm -rf --one-file-system /sys/fs/cgroup/*/"$NS" 2>/dev/null || true
     [ "$(record_rows)" = 0 ] || fail "the record still has $(record_rows) exits"
 }
 record_rows() { python3 -c '
@@ -77,7 +86,7 @@ remove_cgroups() {
 end_containers() {
     local state runtime
     for state in "/run/containerd/runc/$NS"/*/; do
-        [ -d "$state" ] || continue
+        grep -qrs -- "$WORK" "$state" || continue
         runtime=crun
         [ ! -e "$state/state.json" ] || runtime=runc
         "$runtime" --root "/run/containerd/runc/$NS" delete --force "$(basename "$state")" 2>/dev/null
