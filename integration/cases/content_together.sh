@@ -3,7 +3,7 @@
 # ross-contentd, ross-snapshotter (Snapshots and Diff) and the shim together in one containerd: pull, run, push, export and import, kill -9 of
 # the store in the middle of a pull, collection of everything that nobody refers to and of nothing else.
 # variants: 1.6 1.7 2.1
-# limit: 240s
+# limit: 600s
 . "$(dirname "$0")/../lib/common.sh"
 . "$(dirname "$0")/../lib/containerd.sh"
 need skopeo umoci runc jq

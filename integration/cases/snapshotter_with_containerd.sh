@@ -3,7 +3,7 @@
 # The snapshotter as proxy plugin (and for 1.7 and 2.1 the differ too) of a real containerd: every `ctr snapshots` verb,
 # trees equal to those of containerd's own overlayfs, restarts and kill -9 of either, nothing left after garbage collection.
 # variants: 1.6 1.7 2.1
-# limit: 240s
+# limit: 600s
 . "$(dirname "$0")/../lib/common.sh"
 . "$(dirname "$0")/../lib/containerd.sh"
 need skopeo umoci runc jq getfattr zstd

@@ -109,8 +109,11 @@ reject_show_world(struct buf *b, int top_fd)
     tree_show_below(b, top_fd, "", "root", TREE_SHOW_TIMES);
     for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
         assert_int_equal(lstat(paths[i], &st), 0);
-        (void) buf_printf(b, NULL, "%s %o %u:%u %d\n", paths[i], st.st_mode, st.st_uid, st.st_gid,
-                          (int) st.st_ino);
+        (void) buf_printf(b, NULL, "%s %o %d", paths[i], st.st_mode, (int) st.st_ino);
+        /* runtimes give the null device to the user of a container whose stdin it is */
+        if (!S_ISCHR(st.st_mode))
+            (void) buf_printf(b, NULL, " %u:%u", st.st_uid, st.st_gid);
+        (void) buf_append_str(b, "\n", NULL);
     }
     for (size_t i = 0; i < ARRAY_LEN(host_names); i++)
         assert_true(lstat(host_names[i], &st) < 0 && errno == ENOENT);
