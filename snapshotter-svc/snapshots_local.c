@@ -242,7 +242,7 @@ make_dirs(struct snapshots_local *l, const struct snap_chain *c, const struct la
     int r;
 
     r = owner_of_new(l, c, labels, &owner, err);
-    if (r < 0)
+    if (r != 0)
         return r;
     if (active && owner.uid == 0 && owner.gid == 0)
         r = snap_spares_create(l->spares, c->id, err);
