@@ -151,6 +151,9 @@ shim_delete(const struct shim_args *args)
     if (mount_detach_all(rootfs, &err) < 0)
         (void) dprintf(STDERR_FILENO, "%s: %s\n", SHIM_SELF_NAME, err.msg);
     cgroup_end(spec.cgroup, began_ns + CGROUP_LIMIT_MS * NS_PER_MS);
+    /* a runtime that died with its shim may have begun to write when it was looked for */
+    if (runtime_delete(args, bundle, &spec, &err) < 0)
+        (void) dprintf(STDERR_FILENO, "%s: %s\n", SHIM_SELF_NAME, err.msg);
     address = bundle_read_address(bundle);
     if (address)
         shim_socket_remove_stale(address);
