@@ -77,7 +77,10 @@ class Client:
     def _exactly(self, n):
         out = b""
         while len(out) < n:
-            part = self.s.recv(n - len(out))
+            try:
+                part = self.s.recv(n - len(out))
+            except ConnectionResetError:  # killed before it took the connection, or with bytes of ours unread
+                return None
             if not part:
                 return None
             out += part
