@@ -82,6 +82,7 @@ bundle_spec_parse(const char *bundle, const void *text, size_t n, struct bundle_
     *ret = (struct bundle_spec){
         .group = group ? xstrdup(group) : NULL,
         .own_pidns = spec.own_pid_namespace,
+        .userns = spec.n_uid_maps || spec.user_namespace,
         .systemd = is_systemd_path(cgroup),
         .cgroup = cgroup && cgroup[0] == '/' ? xstrdup(cgroup) : NULL,
         .rootfs = rootfs[0] == '/' ? xstrdup(rootfs) : path_join(bundle, rootfs),

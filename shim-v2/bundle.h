@@ -15,6 +15,7 @@
 struct bundle_spec {
     char *group;    /* the pod's annotation, NULL when there is none */
     bool own_pidns; /* a pid namespace of its own: its processes end with it */
+    bool userns;    /* a user namespace that is not ours */
     bool systemd;   /* the cgroups path is SLICE:PREFIX:NAME */
     char *rootfs;   /* root.path, absolute */
     char *cgroup;   /* the cgroups path when it is absolute, else NULL */

@@ -43,6 +43,25 @@ spec_tells_group_pidns_and_systemd(void **state)
         assert_string_equal(s.rootfs, rows[i].rootfs);
         assert_int_equal(s.own_pidns, rows[i].own_pidns);
         assert_int_equal(s.systemd, rows[i].systemd);
+        assert_false(s.userns);
+    }
+}
+
+static void
+knows_user_namespaces(void **state)
+{
+    static const char *const texts[] = {
+        "{\"linux\":{\"uidMappings\":[{\"containerID\":0,\"hostID\":9,\"size\":1}]}}",
+        "{\"linux\":{\"namespaces\":[{\"type\":\"user\",\"path\":\"/x\"}]}}",
+    };
+
+    (void) state;
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+        AUTO(bundle_spec) s = {0};
+        struct err err = {0};
+
+        assert_ok(bundle_spec_parse("/b", texts[i], strlen(texts[i]), &s, &err), &err);
+        assert_true(s.userns);
     }
 }
 
@@ -136,6 +155,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(knows_user_namespaces),
         cmocka_unit_test(spec_tells_group_pidns_and_systemd),
         cmocka_unit_test(missing_and_malformed_specs_are_named),
         cmocka_unit_test(paths_of_a_spec_are_bounded),

@@ -340,6 +340,7 @@ creation_begin(struct creation *k, struct err *err)
     if (r < 0)
         return r;
     c->own_pidns = spec.own_pidns;
+    c->userns = io.own_null = spec.userns;
     c->systemd = spec.systemd;
     c->cgroup_path = TAKE(spec.cgroup);
     c->rootfs = path_join(c->bundle, "rootfs");

@@ -70,7 +70,7 @@ struct container {
     struct runc_options options;
     char *rootfs;      /* where the mounts are */
     char *cgroup_path; /* as the spec has it, NULL unless absolute */
-    bool mounted, systemd, own_pidns;
+    bool mounted, systemd, own_pidns, userns;
     bool creating; /* not yet visible to others */
     bool pausing;
     bool init_exited; /* nothing can be started any more */

@@ -285,6 +285,7 @@ exec_start(struct op *op)
                             .stdout_path = p->stdout_path,
                             .stderr_path = p->stderr_path,
                             .terminal = p->terminal,
+                            .own_null = c->userns,
                             .uid = c->options.io_uid,
                             .gid = c->options.io_gid};
     struct err err = {0};

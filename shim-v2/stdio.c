@@ -26,6 +26,7 @@
 #include "libross/base/path.h"
 #include "log_uri.h"
 #include "logger.h"
+#include "own_null.h"
 #include "relay.h"
 #include "ross_log.h"
 
@@ -289,6 +290,21 @@ terminal_setup(struct stdio *s, struct err *err)
     return console_new(&s->console, err);
 }
 
+/* What is not connected. The runtime shall not get the host's device where that is to be kept from it. */
+static int
+fill_with_null(struct stdio *s, struct err *err)
+{
+    for (int i = 0; i < 3; i++)
+        if (s->child[i] < 0) {
+            int fd = own_null_open(err);
+
+            if (fd < 0)
+                return fd;
+            s->child[i] = fd;
+        }
+    return 0;
+}
+
 static int
 setup(struct stdio *s, struct err *err)
 {
@@ -306,6 +322,8 @@ setup(struct stdio *s, struct err *err)
     for (int i = 0; i < 2 && r == 0 && !s->spec.terminal; i++)
         if (output_wanted(s, i))
             r = output_pipe(s, i, err);
+    if (r == 0 && s->spec.own_null)
+        r = fill_with_null(s, err);
     if (r == 0 && is_binary(s))
         return logger_open(s, err);
     if (r == 0)

@@ -19,6 +19,7 @@ struct stdio_spec {
     const char *ns, *id; /* for loggers: id is the exec's for an exec */
     const char *stdin_path, *stdout_path, *stderr_path; /* "" = none */
     bool terminal;
+    bool own_null; /* what is not connected is a null device of its own, not the host's */
     uid_t uid;
     gid_t gid;
 };
@@ -35,7 +36,7 @@ int stdio_names_check(const char *in, const char *out, const char *errp, struct 
  */
 int stdio_new(const struct stdio_spec *spec, void (*ready)(void *arg, int r, const struct err *err),
               void *arg, struct stdio **ret, struct err *err);
-/* For the runtime's 0, 1, 2; -1 = /dev/null. */
+/* For the runtime's 0, 1, 2; -1 = the host's /dev/null. */
 const int *stdio_child_fds(const struct stdio *s);
 /* For --console-socket; NULL without a terminal. */
 const char *stdio_console_path(const struct stdio *s);

@@ -61,6 +61,16 @@ elif ! runc features | jq -e '.linux.mountExtensions.idmap.enabled' >/dev/null 2
     expect nobody in_demo --userns auto -v "$WORK/dir:/d" 'stat -c %U /d'
 fi
 
+# the runtime gives its standard streams to its root; the host's null device is none of them
+null_owner() { stat -c %u:%g /dev/null; }
+owner=$(null_owner)
+expect done in_demo --userns auto 'echo done'
+ross run -d --name null --runtime "$runtime" --network none --userns auto demo sleep 1000 >/dev/null
+ross exec null true
+ross exec -d null true
+ross rm -f null >/dev/null
+expect "$owner" null_owner
+
 # a network of its own belongs to it
 if [ -d /usr/lib/cni ]; then
     expect "eth0 down" ross run --rm --runtime "$runtime" --network bridge --cap-add NET_ADMIN --userns auto demo sh -c 'echo $(ls /sys/class/net | grep eth) $(ip link set eth0 down && echo down)'
