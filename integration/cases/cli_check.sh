@@ -65,7 +65,7 @@ mkdir -p "$WORK/tree"
 head -c 100000 /dev/urandom >"$WORK/tree/data"
 tar -C "$WORK/tree" -cf "$WORK/tree.tar" data
 ross import -q "$WORK/tree.tar" tree >/dev/null
-blob=$(find "$ROSS_ROOT/content/blobs/sha256" -size +90k -newer "$WORK/tree.tar" | head -1)
+blob=$(find "$ROSS_ROOT/content/blobs/sha256" -size +90k -size -200k)
 printf 'x' | dd of="$blob" bs=1 seek=5000 conv=notrunc status=none
 touch "$ROSS_ROOT/content/blobs/sha256/stranger"
 told "stranger is no blob"

@@ -2,6 +2,7 @@
 /* check: is everything that belongs together there? */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd.h"
 #include "libross/base/fd.h"
@@ -39,6 +40,16 @@ print_lines(const char *name, char *text)
     while (text && (line = strsep(&text, "\n")))
         if (*line)
             printf("%s: %s\n", name, line);
+}
+
+/* A running snapshotter deletes the files of what was removed in its own time: that is no damage. */
+static void
+finish_removals(struct session *s)
+{
+    struct snapshots *snapshots;
+
+    if (access(s->snapshotter_address, F_OK) == 0 && session_snapshots(s, &snapshots, NULL) == 0)
+        (void) snapshots_cleanup(snapshots, &s->ctx, NULL);
 }
 
 /*
@@ -135,6 +146,8 @@ check_run(struct session *s, const void *options, int n_words, char **words, str
 
     (void) n_words;
     (void) words;
+    if (!s->foreign && !opt->repair)
+        finish_removals(s);
     for (size_t i = 0; r == 0 && !s->foreign && i < ARRAY_LEN(services); i++) {
         r = check_service(s, services[i], opt->repair, &status, err);
         bad |= status != 0;
