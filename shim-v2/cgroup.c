@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -223,27 +224,55 @@ remove_one(const char *hierarchy, const char *path)
     return rmdir(dir) < 0 && errno == EBUSY ? -1 : 0;
 }
 
-bool
-cgroup_remove(const char *path)
+static int
+kill_one(const char *hierarchy, const char *path)
+{
+    auto_free char *dir = path_join(hierarchy, path);
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct pids p = {0};
+
+    if (fd >= 0)
+        pids_below(fd, 0, &p);
+    for (size_t i = 0; i < p.n; i++)
+        (void) kill((pid_t) p.items[i], SIGKILL);
+    free(p.items);
+    return 0;
+}
+
+/* fn for PATH in every hierarchy; 0 when all of them say so. */
+static int
+each_hierarchy(const char *path, int (*fn)(const char *hierarchy, const char *path))
 {
     struct dirent *e;
     int r = 0;
     DIR *d;
 
     if (!path || strcmp(path, "/") == 0 || !path_is_sane(path))
-        return true;
+        return 0;
     if (cgroup_is_unified())
-        return remove_one(CGROUP_MOUNT, path) == 0;
+        return fn(CGROUP_MOUNT, path);
     d = opendir(CGROUP_MOUNT);
     while (d && (e = readdir(d))) {
         auto_free char *hierarchy = path_join(CGROUP_MOUNT, e->d_name);
 
-        if (e->d_name[0] != '.' && remove_one(hierarchy, path) < 0)
+        if (e->d_name[0] != '.' && fn(hierarchy, path) < 0)
             r = -1;
     }
     if (d)
         (void) closedir(d);
-    return r == 0;
+    return r;
+}
+
+bool
+cgroup_remove(const char *path)
+{
+    return each_hierarchy(path, remove_one) == 0;
+}
+
+void
+cgroup_kill(const char *path)
+{
+    (void) each_hierarchy(path, kill_one);
 }
 
 int

@@ -35,6 +35,8 @@ int cgroup_join(const char *path, int pid, struct err *err);
  * path is left alone.
  */
 bool cgroup_remove(const char *path);
+/* SIGKILL for every member of the cgroup PATH and below, in every hierarchy. For one container's own cgroup. */
+void cgroup_kill(const char *path);
 
 /* Metrics of the right kind (reference 3.7), packed in the arena. */
 int cgroup_stats(const char *text, struct arena *a, char **ret_type, void **ret_value,

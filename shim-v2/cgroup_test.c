@@ -2,7 +2,10 @@
 #include "libross/base/test.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cgroup.h"
@@ -275,6 +278,39 @@ numbers_are_strict(void **state)
     }
 }
 
+static void
+members_are_killed_and_the_group_goes(void **state)
+{
+    auto_free char *path = xasprintf("/ross-cgroup-test-%d", (int) getpid());
+    struct err err = {0};
+    int status;
+    pid_t pid;
+
+    (void) state;
+    pid = fork();
+    if (pid == 0)
+        for (;;)
+            (void) pause();
+    if (cgroup_join(path, pid, &err) < 0) {
+        (void) kill(pid, SIGKILL);
+        (void) waitpid(pid, NULL, 0);
+        (void) cgroup_remove(path);
+        print_message("no cgroup can be made here: %s\n", err.msg);
+        skip();
+    }
+    assert_false(cgroup_remove(path));
+    cgroup_kill("/");
+    cgroup_kill("/../x");
+    assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+    cgroup_kill(path);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    for (int i = 0; !cgroup_remove(path); i++) {
+        assert_true(i < 10000);
+        (void) poll(NULL, 0, 1);
+    }
+}
+
 int
 main(void)
 {
@@ -285,6 +321,7 @@ main(void)
         cmocka_unit_test(vanished_cgroup_is_not_found),
         cmocka_unit_test(own_processes_are_found),
         cmocka_unit_test(numbers_are_strict),
+        cmocka_unit_test(members_are_killed_and_the_group_goes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

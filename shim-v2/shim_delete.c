@@ -74,14 +74,21 @@ runtime_delete(const struct shim_args *args, const char *bundle, const struct bu
 }
 
 /*
- * A runtime that was killed with its shim while it made the container knows nothing of it, but has a process in
- * the cgroup, which ends when it notices. Version 1 of cgroups does not tell when: it is asked again and again.
+ * A runtime that was killed with its shim while it made the container knows nothing of it, but may have a process in
+ * the cgroup, which with crun waits for its start for ever. Only a cgroup that is named after the container is
+ * surely its own. Version 1 of cgroups does not tell when the last one has left: it is asked again and again.
  */
 static void
-cgroup_end(const char *path, int64_t until_ns)
+cgroup_end(const char *path, const char *id, int64_t until_ns)
 {
-    while (!cgroup_remove(path) && clock_mono_ns() < until_ns)
+    const char *base = path ? strrchr(path, '/') : NULL;
+    bool own = base && strcmp(base + 1, id) == 0;
+
+    while (!cgroup_remove(path) && clock_mono_ns() < until_ns) {
+        if (own)
+            cgroup_kill(path);
         (void) poll(NULL, 0, CGROUP_PAUSE_MS);
+    }
 }
 
 /* True when the record had it. */
@@ -150,7 +157,7 @@ shim_delete(const struct shim_args *args)
         (void) dprintf(STDERR_FILENO, "%s: %s\n", SHIM_SELF_NAME, err.msg);
     if (mount_detach_all(rootfs, &err) < 0)
         (void) dprintf(STDERR_FILENO, "%s: %s\n", SHIM_SELF_NAME, err.msg);
-    cgroup_end(spec.cgroup, began_ns + CGROUP_LIMIT_MS * NS_PER_MS);
+    cgroup_end(spec.cgroup, args->id, began_ns + CGROUP_LIMIT_MS * NS_PER_MS);
     /* a runtime that died with its shim may have begun to write when it was looked for */
     if (runtime_delete(args, bundle, &spec, &err) < 0)
         (void) dprintf(STDERR_FILENO, "%s: %s\n", SHIM_SELF_NAME, err.msg);
