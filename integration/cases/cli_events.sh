@@ -72,7 +72,8 @@ all --format json >"$WORK/events"
 jq -es 'all(.[]; .Actor.ID == .id and .status == .action and .timeNano > 0 and (.time | type) == "string")' "$WORK/events" >/dev/null || fail "events as JSON: $(head -3 "$WORK/events")"
 expect "" ross events --since 2001-01-01T00:00:00Z --until 2001-01-02T00:00:00Z
 expect "" ross events --since "$(($(date +%s) + 1000))" --until 0s
-all | grep -qE '^[0-9-]+T[0-9:.]+Z container create '"$id"' \(name=life, image=docker.io/library/demo:latest' || fail "a line: $(all | head -3)"
+all >"$WORK/lines"
+grep -qE '^[0-9-]+T[0-9:.]+Z container create '"$id"' \(name=life, image=docker.io/library/demo:latest' "$WORK/lines" || fail "a line: $(head -3 "$WORK/lines")"
 expect_fail 125 "--filter" ross events -f colour=red
 expect_fail 125 "no field" ross events --since "$started" --until 0s --format '{{.Nothing}}'
 ross rmi demo >/dev/null

@@ -23,7 +23,7 @@ expect "$port" look '{{(index .HostConfig.PortBindings "80/tcp" 0).HostPort}}' w
 expect www look '{{index .NetworkSettings.Networks.lan.Aliases 0}}' web
 [ -e "$(look '{{.NetworkSettings.SandboxKey}}' web)" ] || fail "SandboxKey: $(look '{{json .NetworkSettings}}' web)"
 expect "running true false 0" look '{{.State.Status}} {{.State.Running}} {{.State.OOMKilled}} {{.RestartCount}}' web
-udp=$(ross port web 9/udp | head -1)
+udp=$(ross port web 9/udp | first)
 expect "Up 1" bash -c "'$BIN/ross-cli' ps --format '{{.Status}}' | sed 's/less than a second/1/; s/ second.*//; s/[0-9][0-9]*/1/'"
 expect "web ${id:0:12} running lan data" ross ps --format '{{.Names}} {{.ID}} {{.State}} {{.Networks}} {{.Mounts}}'
 expect "127.0.0.1:$port->80/tcp, $udp->9/udp" ross ps --format '{{.Ports}}'
