@@ -52,7 +52,7 @@ attach_run(struct session *s, const void *options, int n_words, char **words, st
         .sig_proxy = !opt->keep_signals,
         .keys = keys,
     };
-    AUTO(container) c = {0};
+    static struct container c; /* the thread that follows it may outlive this call */
     int status = 0, r;
 
     (void) n_words;

@@ -159,6 +159,7 @@ copy(struct attached *a, struct container_io *io, int *ret_status, struct err *e
     r = container_io_copy(io, a->done_fd, &events, err);
     if (r < 0 || container_io_detached(io) || a->left) {
         (void) pthread_detach(thread);
+        session_keep();
         return r;
     }
     (void) pthread_join(thread, NULL);

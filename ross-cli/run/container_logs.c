@@ -302,7 +302,8 @@ follow_to_end(const struct session *s, const struct container *c, struct reader 
     pthread_t waiter;
     int e;
 
-    f = (struct follow){.s = s, .id = c->id, .done_fd = eventfd(0, EFD_CLOEXEC)};
+    /* the thread may outlive the caller's container */
+    f = (struct follow){.s = s, .id = xstrdup(c->id), .done_fd = eventfd(0, EFD_CLOEXEC)};
     if (f.done_fd < 0)
         return err_sys(err, errno, "eventfd");
     e = pthread_create(&waiter, NULL, wait_for_end, &f);
@@ -311,8 +312,10 @@ follow_to_end(const struct session *s, const struct container *c, struct reader 
     e = follow(r, dir, f.done_fd, err);
     if (e == 0 && !ferror(stdout))
         (void) pthread_join(waiter, NULL);
-    else
+    else {
         (void) pthread_detach(waiter);
+        session_keep();
+    }
     return e;
 }
 

@@ -137,6 +137,7 @@ start_and_copy(struct run *run, struct err *err)
     if (r == 0 && container_io_detached(fg->io)) {
         if (leave(run)) {
             (void) pthread_detach(waiter);
+            session_keep();
             return FOREGROUND_LEFT;
         }
         container_io_set_keys(fg->io, "");

@@ -41,9 +41,19 @@ session_init(struct session *s, const struct session_options *opt)
         s->snapshotter_address = places_snapshotter_address(opt->snapshotter_address, s->state);
 }
 
+static bool kept;
+
+void
+session_keep(void)
+{
+    kept = true;
+}
+
 void
 session_done(struct session *s)
 {
+    if (kept)
+        return;
     content_free(s->content);
     snapshots_free(s->snapshots);
     rpc_channel_free(s->contentd.ch);

@@ -37,6 +37,8 @@ struct session {
 
 void session_init(struct session *s, const struct session_options *opt);
 void session_done(struct session *s);
+/* A thread that ends with the process may still use the session: session_done() leaves it alone from now on. */
+void session_keep(void);
 
 /*
  * The channel or client, connected and answering; a service of ours is started when needed, and again when it left
