@@ -17,6 +17,7 @@
 
 #include "libross/base/fd.h"
 #include "libross/base/log.h"
+#include "ross-cli/session/session.h"
 
 #define STATUS_SIGPIPE (128 + SIGPIPE)
 
