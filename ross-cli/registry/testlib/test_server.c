@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +130,7 @@ test_server_start(const struct test_step *steps, size_t n)
     struct test_server *s = xcalloc(1, sizeof *s);
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof a;
+    sigset_t sigpipe, old; /* a client that drops the answer is a failed write, not the end of the test */
 
     s->steps = steps;
     s->n = n;
@@ -138,7 +140,11 @@ test_server_start(const struct test_step *steps, size_t n)
     assert_int_equal(listen(s->fd, 16), 0);
     assert_int_equal(getsockname(s->fd, (struct sockaddr *) &a, &len), 0);
     (void) snprintf(s->host, sizeof s->host, "127.0.0.1:%d", ntohs(a.sin_port));
+    (void) sigemptyset(&sigpipe);
+    (void) sigaddset(&sigpipe, SIGPIPE);
+    assert_int_equal(pthread_sigmask(SIG_BLOCK, &sigpipe, &old), 0);
     assert_int_equal(pthread_create(&s->thread, NULL, server_main, s), 0);
+    assert_int_equal(pthread_sigmask(SIG_SETMASK, &old, NULL), 0);
     return s;
 }
 
