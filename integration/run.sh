@@ -5,7 +5,8 @@
 # such cases run only with CASES_KIND=tests, the others only without. CASES_KIND=sanitizers runs both, but those with a line
 # "# sanitizers: no, …", which says why; CASES_KIND=unsanitized runs what is left of the first sort then.
 # A case exits 0 (passed), 77 (skipped, its last line says why) or anything else (failed, its output is shown).
-# With CASES_AGAIN=1 one that failed runs once more; if it passes then, it is counted as unsteady beside the passed ones.
+# With CASES_AGAIN=N one that failed runs up to N times more; if it passes then, it is counted as unsteady beside the passed ones,
+# and the log of each failure stays beside that of the last run.
 # Lines "# variants: A B" in a case run it once for each word as argument.
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")"
@@ -37,28 +38,27 @@ run_once() { # SCRIPT LABEL VARIANT: sets status, took, log
 }
 
 run_case() {
-    local status took log again=${CASES_AGAIN:-}
-    run_once "$1" "$2" "${3:-}"
-    if [ "$status" != 0 ] && [ "$status" != 77 ]; then
-        echo "FAILED  $2 (exit $status, ${took}s) $(grep '^FAIL: ' "$log" | tail -1)"
-        tail -60 "$log" | sed 's/^/        | /'
-        [ -n "$again" ] || { failed=$((failed + 1)); return; }
+    local status took log tries=0 again=${CASES_AGAIN:-0}
+    rm -f "$logs/${2//[^A-Za-z0-9_.-]/_}".failed-*.log
+    while :; do
         run_once "$1" "$2" "${3:-}"
-        unsteady=$((unsteady + 1))
+        tries=$((tries + 1))
+        case $status in 0 | 77) break ;; esac
+        echo "FAILED  $2 (exit $status, ${took}s, run $tries of $((again + 1))) $(grep -a '^FAIL: ' "$log" | tail -1)"
+        tail -60 "$log" | sed 's/^/        | /'
+        [ "$tries" -le "$again" ] || { failed=$((failed + 1)); return; }
+        mv -f "$log" "${log%.log}.failed-$tries.log"
+    done
+    [ "$tries" = 1 ] || unsteady=$((unsteady + 1))
+    if [ "$status" = 77 ]; then
+        skipped=$((skipped + 1))
+        echo "skipped $2: $(tail -1 "$log")"
+        return
     fi
-    case $status in
-    0)
-        passed=$((passed + 1))
-        echo "ok      $2 (${took}s)"
-        # parts that this host cannot show
-        sed -n 's/^not shown here: /        not shown: /p' "$log"
-        ;;
-    77) skipped=$((skipped + 1)); echo "skipped $2: $(tail -1 "$log")" ;;
-    *)
-        failed=$((failed + 1)) unsteady=$((unsteady - 1))
-        echo "FAILED  $2 again (exit $status, ${took}s) $(grep '^FAIL: ' "$log" | tail -1)"
-        ;;
-    esac
+    passed=$((passed + 1))
+    echo "ok      $2 (${took}s)"
+    # parts that this host cannot show
+    sed -n 's/^not shown here: /        not shown: /p' "$log"
 }
 
 # Controllers that a hybrid host left on its v2 mount get v1 mounts, so that crun can be tested.
