@@ -11,7 +11,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -23,7 +22,6 @@
 #include "snap_rows.h"
 
 #define IDS_RESERVED 64 /* ids set aside with one write; lost by a crash */
-#define BOOT_ID_MAX  64
 
 struct snap_meta {
     struct snap_rows *rows;
@@ -36,7 +34,7 @@ struct snap_meta {
     struct snap_index index; /* changed by the holder of both locks, read by the holder of one */
 
     uint64_t first_new_id, known_from;
-    char *boot_id; /* of this boot, "" when unknown */
+    char boot_id[BOOT_ID_BYTES]; /* of this boot, "" when unknown */
     bool machine_restarted;
     bool used; /* the database was not made by this process */
 };
@@ -99,18 +97,6 @@ load(struct snap_meta *m, struct err *err)
     return 0;
 }
 
-static char *
-read_boot_id(void)
-{
-    char *id = NULL;
-
-    if (fd_read_file_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", BOOT_ID_MAX, &id, NULL, NULL) <
-        0)
-        return xstrdup("");
-    id[strcspn(id, "\n")] = '\0';
-    return id;
-}
-
 int
 snap_meta_open(const char *path, bool no_sync, struct snap_meta **ret, struct err *err)
 {
@@ -120,7 +106,7 @@ snap_meta_open(const char *path, bool no_sync, struct snap_meta **ret, struct er
     (void) pthread_mutex_init(&m->write, NULL);
     (void) pthread_rwlock_init(&m->lock, NULL);
     snap_index_init(&m->index);
-    m->boot_id = read_boot_id();
+    (void) boot_id_read(m->boot_id, NULL);
     r = snap_rows_open(path, no_sync, &m->rows, err);
     if (r < 0)
         return r;
@@ -142,7 +128,6 @@ snap_meta_close(struct snap_meta *m)
     snap_index_done(&m->index);
     (void) pthread_mutex_destroy(&m->write);
     (void) pthread_rwlock_destroy(&m->lock);
-    free(m->boot_id);
     free(m);
 }
 

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "libross/base/boot_id.h"
 #include "libross/base/err.h"
 #include "libross/base/mem.h"
 
@@ -19,9 +20,9 @@ int snap_rows_open(const char *path, bool no_sync, struct snap_rows **ret, struc
 void snap_rows_close(struct snap_rows *d); /* NULL is fine */
 
 struct snap_rows_state {
-    uint64_t ids_below;  /* ids from here on have never been used; 0 = a new file */
-    uint64_t known_from; /* the first id that this file gave out */
-    char boot_id[64];    /* of the boot in which it was last recovered, "" = never */
+    uint64_t ids_below;          /* ids from here on have never been used; 0 = a new file */
+    uint64_t known_from;         /* the first id that this file gave out */
+    char boot_id[BOOT_ID_BYTES]; /* of the boot in which it was last recovered, "" = never */
 };
 
 /* Every row becomes a node of the index, which is empty. DataLoss naming the row that cannot be right. */

@@ -2,26 +2,10 @@
 /* The store as a whole: opening it after whatever happened before, removing from it, closing it. */
 #include "content_store.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 #include "libross/base/fd.h"
 #include "libross/base/log.h"
-
-static int
-read_boot_id(struct content_store *s, struct err *err)
-{
-    auto_free char *id = NULL;
-    int r;
-
-    r = fd_read_file_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", CONTENT_BOOT_MAX - 1, &id,
-                        NULL, err);
-    if (r < 0)
-        return r;
-    id[strcspn(id, "\n")] = '\0';
-    (void) stpncpy(s->boot, id, sizeof s->boot - 1);
-    return 0;
-}
 
 /* ---- collecting what a crash left ---- */
 
@@ -162,7 +146,7 @@ content_store_open(const char *root, struct db *db, bool fresh, struct content_s
     s->open = ingest_table_new();
     for (size_t i = 0; i < DIGEST_LOCKS; i++)
         (void) pthread_mutex_init(&s->digest_locks[i], NULL);
-    r = read_boot_id(s, err);
+    r = boot_id_read(s->boot, err);
     if (r == 0)
         r = blob_store_open(root, &s->files, err);
     if (r == 0)

@@ -8,17 +8,17 @@
 #include "content_local.h"
 #include "content_meta.h"
 #include "ingest_table.h"
+#include "libross/base/boot_id.h"
 
-#define DIGEST_LOCKS     64
-#define CONTENT_REF_MAX  4096 /* bytes of a ref; metadata layers prefix theirs */
-#define CONTENT_BOOT_MAX 64
+#define DIGEST_LOCKS    64
+#define CONTENT_REF_MAX 4096 /* bytes of a ref; metadata layers prefix theirs */
 
 struct content_store {
     struct db *db;
     struct blob_store *files;
     struct ingest_table *open;
     atomic_int_fast64_t last_ingest_id;
-    char boot[CONTENT_BOOT_MAX]; /* id of the running kernel's start */
+    char boot[BOOT_ID_BYTES]; /* id of the running kernel's start */
     /*
      * The holder alone publishes or removes blobs whose digest falls on this lock, so that a file never vanishes
      * behind a fresh row. Taken before the database's write transaction.

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cni_result.h"
+#include "libross/base/boot_id.h"
 #include "libross/base/fd.h"
 #include "libross/base/path.h"
 #include "libross/base/proc.h"
@@ -285,26 +286,28 @@ note_path(const char *state, bool v6)
 static char *
 read_note(const char *state, bool v6)
 {
-    auto_free char *path = note_path(state, v6), *boot = NULL, *text = NULL;
+    auto_free char *path = note_path(state, v6), *text = NULL;
+    char boot[BOOT_ID_BYTES];
     size_t n;
 
     if (fd_read_file_at(AT_FDCWD, path, RULES_SIZE_MAX, &text, NULL, NULL) < 0 ||
-        fd_read_file_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &boot, &n, NULL) < 0 ||
-        strncmp(text, boot, n) != 0)
+        boot_id_read(boot, NULL) < 0)
         return NULL;
-    return xstrdup(text + n);
+    n = strlen(boot);
+    return strncmp(text, boot, n) == 0 && text[n] == '\n' ? xstrdup(text + n + 1) : NULL;
 }
 
 static int
 write_note(const char *state, bool v6, const char *rules, struct err *err)
 {
-    auto_free char *path = note_path(state, v6), *boot = NULL, *text = NULL;
+    auto_free char *path = note_path(state, v6), *text = NULL;
+    char boot[BOOT_ID_BYTES];
     int r;
 
-    r = fd_read_file_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &boot, NULL, err);
+    r = boot_id_read(boot, err);
     if (r < 0)
         return r;
-    text = xasprintf("%s%s", boot, rules);
+    text = xasprintf("%s\n%s", boot, rules);
     return fd_write_file_at(AT_FDCWD, path, text, strlen(text), 0600, err);
 }
 

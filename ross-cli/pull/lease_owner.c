@@ -6,28 +6,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "libross/base/boot_id.h"
 #include "libross/base/fd.h"
 #include "libross/base/parse.h"
 #include "libross/base/strv.h"
 
-#define BOOT_MAX     64
 #define STAT_MAX     4096
 #define NS_MAX       64
 #define STAT_STARTED 19 /* words behind the name that is in brackets */
 
 enum { PART_BOOT, PART_NS, PART_PID, PART_STARTED, PARTS };
-
-static char *
-boot_id(void)
-{
-    char *text = NULL;
-
-    if (fd_read_file_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", BOOT_MAX, &text, NULL, NULL) <
-        0)
-        return xstrdup("");
-    text[strcspn(text, "\n")] = '\0';
-    return text;
-}
 
 /* "pid:[4026531836]" */
 static char *
@@ -57,10 +45,12 @@ started(const char *pid)
 void
 lease_owner_set(struct labels *l)
 {
-    auto_free char *boot = boot_id(), *ns = pid_namespace();
+    char boot[BOOT_ID_BYTES];
+    auto_free char *ns = pid_namespace();
     auto_free char *pid = xasprintf("%d", (int) getpid());
     auto_free char *since = started(pid), *text = NULL;
 
+    (void) boot_id_read(boot, NULL);
     text = xasprintf("%s %s %s %s", boot, ns, pid, since);
     labels_set(l, LABEL_LEASE_OWNER, text);
 }
@@ -70,9 +60,11 @@ lease_owner_is_gone(const struct labels *l)
 {
     const char *text = labels_find(l, LABEL_LEASE_OWNER);
     AUTO(strv) parts = strv_split(text ? text : "", ' ');
-    auto_free char *boot = boot_id(), *ns = pid_namespace(), *since = NULL;
+    auto_free char *ns = pid_namespace(), *since = NULL;
+    char boot[BOOT_ID_BYTES];
     uint32_t pid;
 
+    (void) boot_id_read(boot, NULL);
     if (parts.n != PARTS || !*boot || !*parts.items[PART_BOOT])
         return false;
     if (strcmp(parts.items[PART_BOOT], boot) != 0)
