@@ -6,12 +6,10 @@
 # limit: 900s
 . "$(dirname "$0")/../lib/common.sh"
 . "$(dirname "$0")/../lib/containerd.sh"
+. "$(dirname "$0")/../lib/go_program.sh"
 need skopeo umoci runc jq
 version=$1
-go=/usr/bin/go gopath=/usr/share/gocode
-[ -x "$go" ] || skip "golang-go is not installed"
-[ -d "$gopath/src/github.com/containerd/containerd/rootfs" ] || skip "golang-github-containerd-containerd-dev is not installed"
-(cd "$HERE/conformance/commit" && GO111MODULE=off GOPATH=$gopath GOCACHE=$LAB/gocache "$go" build -o "$WORK/commit" .) || fail "the Go program does not build"
+go_program build conformance/commit commit rootfs
 
 sock=$ROSS_STATE/snapshotter.sock
 cat >"$WORK/proxy.toml" <<S

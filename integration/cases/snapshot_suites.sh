@@ -6,16 +6,14 @@
 # limit: 900s
 . "$(dirname "$0")/../lib/common.sh"
 . "$(dirname "$0")/../lib/containerd.sh"
+. "$(dirname "$0")/../lib/go_program.sh"
 tests=$(dirname "$BIN")/test
-go=/usr/bin/go gopath=/usr/share/gocode
 mkdir -p "$WORK/tmp"
 export TMPDIR=$WORK/tmp
 
 [ -x "$tests/snapshots-conformance" ] || skip "this build has no test programs (a release build?)"
-[ -x "$go" ] || skip "golang-go is not installed"
-[ -d "$gopath/src/github.com/containerd/containerd/snapshots/testsuite" ] || skip "golang-github-containerd-containerd-dev is not installed"
 
-(cd "$HERE/conformance/snapshots" && GO111MODULE=off GOPATH=$gopath GOCACHE=$LAB/gocache "$go" test -c -o "$WORK/suite" .) || fail "the Go program does not build"
+go_program test conformance/snapshots suite snapshots/testsuite
 ROSS_SNAPSHOTTER=$BIN/ross-snapshotter "$WORK/suite" -test.v >"$WORK/suite.log" 2>&1 || { grep -v unmount "$WORK/suite.log" | tail -40; fail "containerd's suite"; }
 passed=$(grep -c '^    --- PASS' "$WORK/suite.log") skipped=$(grep -c '^    --- SKIP' "$WORK/suite.log" || true)
 echo "containerd's suite: $passed passed, $skipped skipped"

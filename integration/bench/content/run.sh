@@ -4,10 +4,8 @@
 # beside what the parts alone can do. MANY=N fills ours with N blobs for the look-ups (default 100000).
 . "$(dirname "$0")/../../lib/common.sh"
 . "$(dirname "$0")/../../lib/containerd.sh"
-GO=/usr/lib/go/bin/go
-[ -x "$GO" ] || skip "Debian's golang-go is not installed"
-(cd "$HERE/bench/content" && GO111MODULE=off GOPATH=/usr/share/gocode GOFLAGS='' GOCACHE=$LAB/gocache "$GO" build -o "$WORK/bench" .) ||
-    fail "the benchmark does not build"
+. "$(dirname "$0")/../../lib/go_program.sh"
+go_program build bench/content bench content
 "$BIN/ross-contentd" --root "$ROSS_ROOT" --state "$ROSS_STATE" --snapshotter-address "" --log-level warn 2>"$WORK/contentd.log" &
 PIDS+=($!)
 contentd=$!
