@@ -24,10 +24,10 @@ expect www look '{{index .NetworkSettings.Networks.lan.Aliases 0}}' web
 [ -e "$(look '{{.NetworkSettings.SandboxKey}}' web)" ] || fail "SandboxKey: $(look '{{json .NetworkSettings}}' web)"
 expect "running true false 0" look '{{.State.Status}} {{.State.Running}} {{.State.OOMKilled}} {{.RestartCount}}' web
 udp=$(ross port web 9/udp | first)
-expect "Up 1" bash -c "'$BIN/ross-cli' ps --format '{{.Status}}' | sed 's/less than a second/1/; s/ second.*//; s/[0-9][0-9]*/1/'"
+expect "Up 1" bash -c "'$BIN/ross-cli' ps --format '{{.Status}}' | sed -E 's/less than a second/1/; s/ (second|minute).*//; s/[0-9]+/1/'"
 expect "web ${id:0:12} running lan data" ross ps --format '{{.Names}} {{.ID}} {{.State}} {{.Networks}} {{.Mounts}}'
 expect "127.0.0.1:$port->80/tcp, $udp->9/udp" ross ps --format '{{.Ports}}'
-ross ps | grep -qF "127.0.0.1:$port->80/tcp" || fail "ps shows no ports: $(ross ps)"
+ross ps | finds -F "127.0.0.1:$port->80/tcp" || fail "ps shows no ports: $(ross ps)"
 expect "NAMES  STATE    PORTS
 web    running  127.0.0.1:$port->80/tcp, $udp->9/udp" bash -c "'$BIN/ross-cli' ps --format 'table {{.Names}}\t{{.State}}\t{{.Ports}}' | sed 's/ *$//'"
 expect "$id" jq -r '.[0].id' <(ross ps --format json)
@@ -35,7 +35,7 @@ ross stop -t 0 web >/dev/null
 expect "exited 137 " look '{{.State.Status}} {{.State.ExitCode}} {{.NetworkSettings.IPAddress}}' web
 expect "lan" look '{{range .NetworkSettings.Networks}}{{if .NetworkID}}lan{{end}}{{end}}' web
 [[ $(look '{{.State.StartedAt}}' web) < $(look '{{.State.FinishedAt}}' web) ]] || fail "times: $(look '{{json .State}}' web)"
-ross ps -a --format '{{.Status}}' | grep -qE '^Exited \(137\) .* ago$' || fail "status: $(ross ps -a --format '{{.Status}}')"
+ross ps -a --format '{{.Status}}' | finds -E '^Exited \(137\) .* ago$' || fail "status: $(ross ps -a --format '{{.Status}}')"
 expect "" ross ps -a --format '{{.Ports}}'
 
 # --- a container that takes more memory than it may have

@@ -109,7 +109,7 @@ expect_fail 2 "argument is missing" ross rename seen
 expect /seen ross inspect -f '{{.Name}}' seen
 ross create --name new demo true >/dev/null # the names that failed are free
 expect_fail 125 "in use" ross create --name seen demo true
-ross stop seen >/dev/null
+ross stop -t 60 seen >/dev/null
 expect 4 ross inspect -f '{{.State.ExitCode}}' seen
 expect exited ross inspect -f '{{.State.Status}}' seen
 expect created ross inspect -f '{{.State.Status}}' other

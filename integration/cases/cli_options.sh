@@ -97,7 +97,7 @@ if command -v catatonit || command -v tini || command -v tini-static || command 
     wait_for 30 ross exec inited test -e /ready || fail "--init: not ready"
     no_zombies() { [ "$(ross exec inited sh -c 'grep -l "^State:.Z" /proc/[0-9]*/status 2>/dev/null | wc -l')" = 0 ]; }
     wait_for 30 no_zombies || fail "--init leaves zombies"
-    ross stop inited >/dev/null
+    ross stop -t 60 inited >/dev/null
     expect 8 ross wait inited
     ross rm inited >/dev/null
 else

@@ -13,7 +13,7 @@ id=$(ross run -d --name one demo sh -c "$LOOP")
 [ ${#id} = 64 ] || fail "run -d printed '$id'"
 expect running status_of one
 wait_for 10 ready "$id" || fail "no output in the log"
-expect one ross stop one
+expect one ross stop -t 60 one
 expect exited status_of one
 expect 5 ross wait one
 expect one ross stop one # again is fine

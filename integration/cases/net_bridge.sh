@@ -36,7 +36,7 @@ port=$(ross port web 80 | sed 's/.*://')
 [ "$(ross port web | wc -l)" = 2 ] || fail "port: $(ross port web)"
 expect_fail 125 "publishes no port" ross port web 99
 expect served curl -fsm 20 "http://127.0.0.1:$port/"
-host=$(ip -o -4 addr show scope global | grep -v ross | awk '{split($4, a, "/"); print a[1]; exit}')
+host=$(ip -o -4 addr show scope global | grep -v ross | awk '!seen++ {split($4, a, "/"); print a[1]}')
 if [ -n "$host" ]; then
     expect served curl -fsm 20 "http://$host:$port/"
     expect served ross run --rm demo wget -qO- "http://$host:$port/"
