@@ -199,17 +199,24 @@ serves_says_so_and_ends_on_sigterm(void **state)
     end(&c);
 }
 
+/* On a busy machine it may have left before it was asked: then one that is more patient. */
 static void
 leaves_when_idle(void **state)
 {
-    int64_t started = clock_mono_ns();
-    struct child c = start(300 * NS_PER_MS);
+    int64_t idle_ns = 300 * NS_PER_MS, started;
+    int unanswered = 1;
 
     (void) state;
-    expect_notice(&c, "READY=1");
-    assert_int_equal(ask_in_child(c.address2), 0);
-    end(&c);
-    assert_true(clock_mono_ns() - started >= 300 * NS_PER_MS);
+    for (int i = 0; unanswered && i < 6; i++, idle_ns *= 2) {
+        started = clock_mono_ns();
+        struct child c = start(idle_ns);
+
+        expect_notice(&c, "READY=1");
+        unanswered = ask_in_child(c.address2);
+        end(&c);
+        assert_true(clock_mono_ns() - started >= idle_ns);
+    }
+    assert_int_equal(unanswered, 0);
 }
 
 int

@@ -9,7 +9,7 @@
 
 #include "libross/base/clock.h"
 
-#define WAIT_SECONDS 20
+#define WAIT_SECONDS 60
 
 static void
 counter_add(struct toy *t, int *counter, int n)

@@ -70,7 +70,7 @@ int
 test_connect(const char *path)
 {
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    struct timeval patience = {.tv_sec = 20};
+    struct timeval patience = {.tv_sec = 60};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
     (void) strncpy(addr.sun_path, path, sizeof addr.sun_path - 1);
