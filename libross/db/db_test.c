@@ -17,6 +17,9 @@
 #include "libross/base/fd.h"
 #include "libross/base/test.h"
 
+/* Forty processes that all sync wait for each other longer on a slow disk than one caller of a service would. */
+#define PATIENCE_MS 200000
+
 static const char *const steps[] = {
     "CREATE TABLE item (name TEXT PRIMARY KEY, size INTEGER NOT NULL CHECK (size >= 0), data BLOB)",
     "CREATE TABLE part (item TEXT NOT NULL REFERENCES item (name), n INTEGER)",
@@ -52,8 +55,11 @@ teardown(void **state)
 static int
 open_n(const struct fixture *f, enum db_mode mode, size_t n_steps, struct db **ret, struct err *err)
 {
-    const struct db_options opt = {
-        .path = f->path, .mode = mode, .migrations = steps, .n_migrations = n_steps};
+    const struct db_options opt = {.path = f->path,
+                                   .mode = mode,
+                                   .migrations = steps,
+                                   .n_migrations = n_steps,
+                                   .busy_max_ms = PATIENCE_MS};
 
     return db_open(&opt, ret, err);
 }
