@@ -88,7 +88,7 @@ wait_for_end(struct snap_claims *c, uint64_t id, const struct call_ctx *ctx, str
         at = ctx->deadline_ns;
     until = (struct timespec){.tv_sec = at / NS_PER_S, .tv_nsec = at % NS_PER_S};
     (void) pthread_cond_timedwait(&c->ended, &c->lock, &until);
-    return 0;
+    return caller_gave_up(ctx, id, err); /* who has gone meanwhile gets nothing that others want */
 }
 
 static int
