@@ -28,7 +28,7 @@ run_once() { # SCRIPT LABEL VARIANT: sets status, took, log
     local script=$1 label=$2 variant=$3 started limit
     log=$logs/${label//[^A-Za-z0-9_.-]/_}.log
     limit=$(sed -n 's/^# limit: \([0-9]*\)s$/\1/p' "$script" | head -1)
-    limit=${limit:-300}
+    limit=${limit:-600}
     # written for programs without sanitizers
     [ "${CASES_KIND:-}" != sanitizers ] || limit=$((2 * limit))
     started=$(date +%s.%N)

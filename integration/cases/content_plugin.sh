@@ -3,7 +3,7 @@
 # ross-contentd as containerd's content plugin (the built-in one disabled): pull, run, push, import, export, garbage collection, and
 # a kill -9 of the store in the middle of a pull.
 # variants: 1.6 1.7 2.1
-# limit: 240s
+# limit: 600s
 . "$(dirname "$0")/../lib/common.sh"
 . "$(dirname "$0")/../lib/containerd.sh"
 need skopeo umoci runc jq

@@ -3,7 +3,7 @@
 # Every byte that a process writes before its exit reaches the reader of its fifo, whenever and however that one reads; with
 # a client of our own, so that a byte missing here was lost by the shim. integration/soak/shim_bytes.sh is the long version.
 # variants: runc crun
-# limit: 300s
+# limit: 600s
 . "$(dirname "$0")/../lib/common.sh"
 . "$(dirname "$0")/../lib/shim_alone.sh"
 need_runtime "$1"

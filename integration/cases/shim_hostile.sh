@@ -4,7 +4,7 @@
 # The shim alone, against peers that mean it no good: every form of bootstrap, malformed and oversized frames, half-open and
 # silent clients, ids that are paths, runtimes that hang or print without end, descriptors used up. It answers or closes, and its
 # container lives on.
-# limit: 300s
+# limit: 600s
 . "$(dirname "$0")/../lib/common.sh"
 need python3
 tests=$(dirname "$BIN")/test

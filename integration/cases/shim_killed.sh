@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A shim killed at random moments of a container's life: `delete` leaves nothing of it and reports the exit that was told.
 # variants: runc crun
-# limit: 300s
+# limit: 600s
 . "$(dirname "$0")/../lib/common.sh"
 . "$(dirname "$0")/../lib/shim_alone.sh"
 need_runtime "$1"

@@ -3,7 +3,7 @@
 # The same calls in the same states to our shim and to that of containerd: the same codes, messages, replies and events. Where ours differs
 # on purpose, lib/shim_same.py says why, and what it answers.
 # variants: 1.6 1.7 2.1 1.7-crun
-# limit: 300s
+# limit: 600s
 . "$(dirname "$0")/../lib/common.sh"
 . "$(dirname "$0")/../lib/containerd.sh"
 . "$(dirname "$0")/../lib/shim_alone.sh"

@@ -3,7 +3,7 @@
 # Every Task method against a real runtime, by a client of our own: streams of every kind, terminals, limits, signals, events, mounts. What
 # this host cannot show is named in the output.
 # variants: runc crun
-# limit: 300s
+# limit: 600s
 . "$(dirname "$0")/../lib/common.sh"
 . "$(dirname "$0")/../lib/shim_alone.sh"
 need_runtime "$1"

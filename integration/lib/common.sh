@@ -67,8 +67,21 @@ wait_for() {
     done
 }
 
-# A free TCP port on loopback.
-free_port() { python3 -c 'import socket; s=socket.socket(); s.bind(("127.0.0.1",0)); print(s.getsockname()[1])'; }
+# A port that nobody has, TCP and UDP; below those that the kernel gives to outgoing connections, one of which could take it before it is used.
+free_port() {
+    python3 -c '
+import random, socket
+while True:
+    port = random.randrange(20000, 32000)
+    with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+        try:
+            tcp.bind(("", port))
+            udp.bind(("", port))
+        except OSError:
+            continue
+    print(port)
+    break'
+}
 
 # start_registry: docker-registry with its data in $WORK/registry; sets REGISTRY=127.0.0.1:PORT.
 start_registry() {
