@@ -105,8 +105,8 @@ for id in "${ids[@]}"; do ! pgrep -f "containerd-shim-ross-v2 -namespace k8s.io 
 [ "$(echo x | crictl exec -i "${ids[1]}" cat)" = x ] || fail "exec: stdin"
 crictl exec -s "${ids[0]}" sh -c 'echo served >/tmp/page; httpd -p 8080 -h /tmp' || fail "a server in the pod"
 address=$(crictl inspectp "$pod" | python3 -c 'import json, sys; print(json.load(sys.stdin)["status"]["network"]["ip"])')
-[ "$(curl -fs -m 5 "http://$address:8080/page")" = served ] || fail "the pod's address '$address' does not answer"
-[ "$(curl -fs -m 5 "http://$(ip -4 -o addr show pods0 | awk '{sub("/.*", "", $4); print $4}'):18080/page")" = served ] || fail "the pod's host port does not answer"
+[ "$(curl -fs -m 30 "http://$address:8080/page")" = served ] || fail "the pod's address '$address' does not answer"
+[ "$(curl -fs -m 30 "http://$(ip -4 -o addr show pods0 | awk '{sub("/.*", "", $4); print $4}'):18080/page")" = served ] || fail "the pod's host port does not answer"
 [ "$(crictl exec -s "${ids[2]}" wget -qO- http://127.0.0.1:8080/page)" = served ] || fail "the containers do not share their network"
 got=0; crictl exec -s "${ids[1]}" sh -c 'exit 6' >/dev/null 2>"$WORK/err" || got=$?
 grep -q 'exited with 6\|exit code 6' "$WORK/err" || [ $got = 6 ] || fail "exec exit code: $got $(cat "$WORK/err")"
@@ -119,7 +119,7 @@ launch_containerd
 wait_for 20 crictl info || { grep -i cri "$CD_DIR/log" | grep -iE "error|warn|fail" | tail -8 >&2; crictl info 2>&1 | tail -3; fail "CRI does not answer"; }
 [ "$(crictl ps -q | wc -l)" = 3 ] || fail "containers are lost over a restart: $(crictl ps)"
 [ "$(crictl exec -s "${ids[2]}" echo again)" = again ] || fail "exec after a restart"
-crictl stop -t 10 "${ids[0]}" >/dev/null || fail "stop"
+crictl stop -t 30 "${ids[0]}" >/dev/null || fail "stop"
 crictl inspect "${ids[0]}" >"$WORK/inspect"
 python3 -c 'import json,sys; s=json.load(open(sys.argv[1]))["status"]; sys.exit(0 if s["exitCode"] == 4 and s["state"] == "CONTAINER_EXITED" else str(s))' "$WORK/inspect" || fail "exit code after stop"
 crictl rm "${ids[0]}" >/dev/null || fail "rm"

@@ -58,7 +58,7 @@ def one(number, delay):
     except ConnectionResetError:  # it had not been accepted yet
         said = None
     expect("what a closed connection says", said, None)  # containerd runs delete when it sees this
-    t.join(30)
+    t.join(120)
     check("the client hangs", not t.is_alive())
     r = subprocess.run([BINARY, "-namespace", NS, "-address", "", "-id", shim.name, "-bundle", shim.bundle, "delete"], cwd=shim.bundle, capture_output=True,
                        env={**os.environ, "ROSS_STATE": DIR + "/state"}, timeout=120)

@@ -313,7 +313,7 @@ def processes():
     t.start()
     s.kill(9, every=True)
     expect("exit of init", s.wait(), 137)
-    t.join(10)
+    t.join(60)
     expect("Wait of an exec that dies with the others", waited, [137])
     for i in range(1, 5):
         expect(f"exit of e{i}", s.wait(f"e{i}"), 137)
