@@ -2,7 +2,7 @@
 /* A logger program that takes the output of a process: binary:// and binary-v2:// (reference 5.5). */
 #pragma once
 
-#include "log_uri.h"
+#include "libross/logfile/log_uri.h"
 #include "reaper.h"
 
 struct logger;

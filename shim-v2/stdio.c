@@ -24,11 +24,11 @@
 #include "libross/base/fd.h"
 #include "libross/base/log.h"
 #include "libross/base/path.h"
-#include "log_uri.h"
+#include "libross/logfile/log_uri.h"
+#include "libross/logfile/ross_log.h"
 #include "logger.h"
 #include "own_null.h"
 #include "relay.h"
-#include "ross_log.h"
 
 /* One output stream. */
 struct output {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes and rotates log files. */
-#include "ross_log.h"
+#include "libross/logfile/ross_log.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -219,6 +219,51 @@ record_write(struct ross_log_stream *s, const char *text, size_t n, bool whole)
     return false;
 }
 
+/* The length of the next record's text, and whether its line ends there. */
+static size_t
+record_next(const char *data, size_t n, bool *ret_whole)
+{
+    size_t part = n < ROSS_LOG_RECORD_MAX ? n : ROSS_LOG_RECORD_MAX;
+    const char *nl = memchr(data, '\n', part);
+
+    *ret_whole = nl != NULL;
+    return nl ? (size_t) (nl - data) : part;
+}
+
+/*
+ * As many records as fit into this file, by few writes. How many of the n bytes they were: 0 when the next record needs
+ * a new file, or when the disk refused any of them, and then the file is as before.
+ */
+static size_t
+records_write(struct ross_log_stream *s, const char *data, size_t n)
+{
+    struct ross_log *l = s->log;
+    struct out o = {.log = l};
+    bool whole = !s->open_line;
+    size_t done = 0;
+
+    while (done < n) {
+        int64_t size = l->size + o.written + (int64_t) o.n;
+        bool ends;
+        size_t part = record_next(data + done, n - done, &ends);
+
+        if (l->size_max && size > 0 && size + (int64_t) part > l->size_max)
+            break;
+        record_format(&o, s, data + done, part, ends);
+        done += part + ends;
+        whole = ends;
+    }
+    out_flush(&o);
+    if (o.failed) {
+        if (ftruncate(l->fd, l->size) < 0)
+            log_warn("a log has a torn record", KV_STR("path", l->path));
+        return 0;
+    }
+    l->size += o.written;
+    s->open_line = !whole;
+    return done;
+}
+
 static void
 dropped_tell(struct ross_log *l)
 {
@@ -347,19 +392,20 @@ ross_log_write(struct ross_log_stream *s, const char *data, size_t n)
 
     dropped_tell(l);
     while (done < n) {
-        size_t left = n - done;
-        size_t part = left < ROSS_LOG_RECORD_MAX ? left : ROSS_LOG_RECORD_MAX;
-        const char *nl = memchr(data + done, '\n', part);
+        size_t part = records_write(s, data + done, n - done);
+        bool whole;
 
-        if (nl)
-            part = (size_t) (nl - (data + done));
-        if (record_write(s, data + done, part, nl != NULL))
-            s->open_line = !nl;
+        done += part;
+        if (part || done == n)
+            continue;
+        part = record_next(data + done, n - done, &whole);
+        if (record_write(s, data + done, part, whole))
+            s->open_line = !whole;
         else if (l->block)
             return done;
         else
-            l->dropped += part + (nl != NULL);
-        done += part + (nl != NULL);
+            l->dropped += part + whole;
+        done += part + whole;
     }
     return done;
 }

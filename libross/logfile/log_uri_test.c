@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "log_uri.h"
+#include "libross/logfile/log_uri.h"
 
 static void
 schemes_and_paths(void **state)

@@ -2,14 +2,16 @@
 #include "libross/base/test.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "libross/base/fd.h"
 #include "libross/json/json.h"
-#include "ross_log.h"
+#include "libross/logfile/ross_log.h"
 
 static struct ross_log *
 open_log(const char *dir, const char *query)
@@ -159,6 +161,99 @@ long_lines_are_cut_into_records(void **state)
     test_tmpdir_remove(dir);
 }
 
+/* A disk that is full, for this process: a file that may not grow. */
+static void
+file_limit(rlim_t bytes)
+{
+    struct rlimit l;
+
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &l), 0);
+    l.rlim_cur = bytes < l.rlim_max ? bytes : l.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &l), 0);
+}
+
+#define LINES     200
+#define LINE_SIZE 30 /* "line 000 xxx…\n" */
+
+static void
+many_lines(char text[static LINES * LINE_SIZE + 1])
+{
+    for (int i = 0; i < LINES; i++)
+        (void) snprintf(text + (size_t) i * LINE_SIZE, LINE_SIZE + 1,
+                        "line %03d xxxxxxxxxxxxxxxxxxxx\n", i);
+}
+
+/* The lines of the log after time, stream and tag, with those that a full disk dropped left out; how many. */
+static int
+assert_lines(const char *text, const char *want)
+{
+    int n = 0;
+
+    for (; *text; n++) {
+        const char *nl = strchr(text, '\n'), *line = strstr(text, " F ");
+
+        assert_non_null(nl);
+        assert_true(line && line < nl);
+        assert_int_equal(nl - line - 3, LINE_SIZE - 1);
+        assert_memory_equal(line + 3, want + (size_t) n * LINE_SIZE, LINE_SIZE);
+        text = nl + 1;
+    }
+    return n;
+}
+
+static void
+a_full_disk_tears_no_record(void **state)
+{
+    char text[LINES * LINE_SIZE + 1];
+    char *dir = test_tmpdir();
+    struct ross_log *l = open_log(dir, "full=drop");
+    auto_free char *before = NULL, *after = NULL;
+    int kept;
+
+    (void) state;
+    many_lines(text);
+    (void) signal(SIGXFSZ, SIG_IGN);
+    file_limit(6000);
+    assert_int_equal(put(l, 0, text), LINES * LINE_SIZE);
+    before = content(dir, "log");
+    kept = assert_lines(before, text);
+    assert_true(kept > 10 && kept < LINES);
+    assert_int_equal(ross_log_dropped(l), (LINES - kept) * LINE_SIZE);
+    file_limit(RLIM_INFINITY);
+    assert_int_equal(put(l, 0, text), LINES * LINE_SIZE);
+    after = content(dir, "log");
+    assert_memory_equal(after, before, strlen(before));
+    assert_non_null(strstr(after + strlen(before), "bytes were lost: the disk was full]\n"));
+    assert_int_equal(assert_lines(strchr(after + strlen(before), '\n') + 1, text), LINES);
+    ross_log_close(l);
+    test_tmpdir_remove(dir);
+}
+
+static void
+a_full_disk_makes_the_container_wait(void **state)
+{
+    char text[LINES * LINE_SIZE + 1];
+    char *dir = test_tmpdir();
+    struct ross_log *l = open_log(dir, "full=block");
+    auto_free char *log = NULL;
+    size_t taken;
+
+    (void) state;
+    many_lines(text);
+    (void) signal(SIGXFSZ, SIG_IGN);
+    file_limit(6000);
+    taken = put(l, 0, text);
+    assert_true(taken > 0 && taken < LINES * LINE_SIZE);
+    assert_int_equal(put(l, 0, text + taken), 0);
+    file_limit(RLIM_INFINITY);
+    assert_int_equal(put(l, 0, text + taken), LINES * LINE_SIZE - taken);
+    assert_int_equal(ross_log_dropped(l), 0);
+    log = content(dir, "log");
+    assert_int_equal(assert_lines(log, text), LINES);
+    ross_log_close(l);
+    test_tmpdir_remove(dir);
+}
+
 static void
 refuses_senseless_options(void **state)
 {
@@ -188,6 +283,8 @@ main(void)
         cmocka_unit_test(json_survives_any_bytes),
         cmocka_unit_test(files_rotate_between_records),
         cmocka_unit_test(long_lines_are_cut_into_records),
+        cmocka_unit_test(a_full_disk_tears_no_record),
+        cmocka_unit_test(a_full_disk_makes_the_container_wait),
         cmocka_unit_test(refuses_senseless_options),
     };
 

@@ -2,7 +2,7 @@
 #include <stdint.h>
 
 #include "libross/base/mem.h"
-#include "log_uri.h"
+#include "libross/logfile/log_uri.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Takes stdio URIs apart. */
-#include "log_uri.h"
+#include "libross/logfile/log_uri.h"
 
 #include <string.h>
 

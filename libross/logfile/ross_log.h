@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Log files that the shim writes itself: ross-log:///PATH?format=cri|json|raw&max-size=SIZE&max-file=N&full=drop|block.
+ * Log files that a shim, or the client of a container in the foreground, writes itself:
+ * ross-log:///PATH?format=cri|json|raw&max-size=SIZE&max-file=N&full=drop|block.
  *
  *   cri    "TIME STREAM F|P TEXT"; P: the line goes on in the next record of its stream
  *   json   {"log":"TEXT\n","stream":"STREAM","time":"TIME"}; without \n the line goes on
@@ -17,7 +18,7 @@
 #include <stdint.h>
 
 #include "libross/base/err.h"
-#include "log_uri.h"
+#include "libross/logfile/log_uri.h"
 
 #define ROSS_LOG_RECORD_MAX    (16 * 1024) /* bytes of text in one record */
 #define ROSS_LOG_FILES_MAX     1000
