@@ -61,14 +61,15 @@ source_next(void *arg, const void **ret_piece, struct err *err)
 }
 
 static int
-source_restart(void *arg, struct err *err)
+source_seek(void *arg, int64_t offset, struct err *err)
 {
     struct blob_source *s = arg;
 
     (void) err;
-    s->at = 0;
-    board_layer(s->push->job->board, s->i, PULL_UPLOADING);
-    board_bytes(s->push->job->board, s->i, 0);
+    s->at = offset;
+    if (offset == 0)
+        board_layer(s->push->job->board, s->i, PULL_UPLOADING);
+    board_bytes(s->push->job->board, s->i, offset);
     return 0;
 }
 
@@ -99,8 +100,7 @@ blob_push(struct push *p, size_t i, struct err *err)
     AUTO_PTR(content_reader) reader = NULL;
     auto_free char *piece = xmalloc(PIECE_BYTES);
     struct blob_source s = {.push = p, .i = i, .piece = piece};
-    const struct registry_source source = {
-        .next = source_next, .restart = source_restart, .arg = &s};
+    const struct registry_source source = {.next = source_next, .seek = source_seek, .arg = &s};
     enum registry_pushed how;
     int r = content_reader_open(p->job->svc->content, &p->job->ctx, &b->desc.digest, &reader, err);
 

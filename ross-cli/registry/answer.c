@@ -2,8 +2,10 @@
 #include "ross-cli/registry/answer.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "libross/base/err.h"
@@ -143,4 +145,67 @@ answer_retry_after_ms(const char *header, int64_t now_s)
     if (delta < 0)
         return 0;
     return delta > 86400 ? INT64_C(86400000) : delta * 1000;
+}
+
+/* ---- Link ---- */
+
+/* Whether the relation types "prev next" hold `next`. */
+static bool
+has_next(const char *types, size_t n)
+{
+    while (n > 0) {
+        size_t blank = strspn(types, " "), len;
+        blank = blank < n ? blank : n;
+        types += blank;
+        n -= blank;
+        len = strcspn(types, " ");
+        len = len < n ? len : n;
+        if (len == 4 && strncasecmp(types, "next", 4) == 0)
+            return true;
+        types += len;
+        n -= len;
+    }
+    return false;
+}
+
+/* The parameters of one link, up to the comma behind them or the end: *at gets there. Whether one is rel="next". */
+static bool
+link_is_next(const char **at)
+{
+    const char *p = *at, *name, *value;
+    bool next = false;
+
+    while (*p && *p != ',') {
+        p += strspn(p, "; \t");
+        name = p;
+        p += strcspn(p, "=;,");
+        bool rel = p - name == 3 && strncasecmp(name, "rel", 3) == 0;
+        if (*p != '=')
+            continue;
+        bool quoted = *++p == '"';
+        value = p += quoted;
+        p += strcspn(p, quoted ? "\"" : ";,");
+        next |= rel && has_next(value, (size_t) (p - value));
+        if (quoted && *p == '"')
+            p++;
+        p += strcspn(p, ";,");
+    }
+    *at = p;
+    return next;
+}
+
+char *
+answer_next_link(const char *header)
+{
+    const char *p = header;
+
+    while (p && *(p += strspn(p, ", \t")) == '<') {
+        const char *target = ++p, *end = strchr(p, '>');
+        if (!end)
+            return NULL;
+        p = end + 1;
+        if (link_is_next(&p))
+            return xstrndup(target, (size_t) (end - target));
+    }
+    return NULL;
 }

@@ -22,3 +22,5 @@ char *answer_text(const char *body, size_t n, char buf[static ANSWER_TEXT_MAX]);
 int answer_is_temporary(int status);
 /* Retry-After as seconds or a date, relative to now (seconds since 1970), in ms; -1 when absent or malformed. */
 int64_t answer_retry_after_ms(const char *header, int64_t now_s);
+/* The target of the link with rel="next" in a header Link (RFC 8288), as it stands there; malloc'ed, NULL when none. */
+char *answer_next_link(const char *header);

@@ -15,6 +15,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 {
     auto_free char *text = xstrndup((const char *) p, n), *token = NULL;
+    auto_free char *next = answer_next_link(text);
     char buf[ANSWER_TEXT_MAX];
     int64_t lifetime;
 
@@ -22,6 +23,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
     assert(strlen(buf) < ANSWER_TEXT_MAX);
     for (const char *q = buf; *q; q++)
         assert((unsigned char) *q >= ' ');
+    assert(!next || (strstr(text, next) && !strchr(next, '>')));
     assert(answer_retry_after_ms(text, 1000) >= -1);
     if (auth_token_parse((const char *) p, n, &token, &lifetime, NULL) == 0)
         assert(*token && lifetime > 0);

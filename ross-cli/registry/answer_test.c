@@ -86,14 +86,46 @@ reads_retry_after(void **state)
     assert_int_equal(answer_retry_after_ms("Thu, 01 Jan 1970 00:01:00 GMT trailing", 0), -1);
 }
 
+static void
+finds_the_next_page(void **state)
+{
+    static const struct {
+        const char *header, *want;
+    } rows[] = {
+        {"</v2/a/tags/list?last=b&n=2>; rel=\"next\"", "/v2/a/tags/list?last=b&n=2"},
+        {"<?last=b>;rel=next", "?last=b"},
+        {"<http://h/x>; title=\"a, <b>; rel=next\"; REL=\"prev NEXT\"", "http://h/x"},
+        {"</p>; rel=\"prev\", </n>; rel=\"next\"", "/n"},
+        {"</p>; rel=\"prev\",, \t</n>;x;y=;rel=\"first next\"", "/n"},
+        {"<>; rel=next", ""},
+        {"</p>; rel=\"prev\"", NULL},
+        {"</p>; rel=\"nextish\"; x=next", NULL},
+        {"</p>; title=\"rel=next\"", NULL},
+        {"</p>", NULL},
+        {"</p", NULL},
+        {"/p; rel=next", NULL},
+        {"</p>; rel=\"ne", NULL},
+        {"", NULL},
+        {NULL, NULL},
+    };
+    (void) state;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        auto_free char *got = answer_next_link(rows[i].header);
+        if (rows[i].want)
+            assert_string_equal(got, rows[i].want);
+        else
+            assert_null(got);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_the_message),
-        cmocka_unit_test(cuts_long_messages_at_a_character),
-        cmocka_unit_test(maps_status),
-        cmocka_unit_test(reads_retry_after),
+        cmocka_unit_test(finds_the_message),   cmocka_unit_test(cuts_long_messages_at_a_character),
+        cmocka_unit_test(maps_status),         cmocka_unit_test(reads_retry_after),
+        cmocka_unit_test(finds_the_next_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,10 +5,12 @@
 
 #include "libross/json/json.h"
 #include "libross/oci/oci_ref.h"
+#include "ross-cli/registry/answer.h"
 #include "ross-cli/registry/request.h"
 
 #define PAGE_SIZE      1000
 #define PAGE_BYTES_MAX (4 * 1024 * 1024)
+#define PAGES_MAX      10000
 
 /* The last server of a registry is the registry itself. */
 static int
@@ -22,17 +24,58 @@ home(struct registry *r, const char *registry, const struct registry_host **ret,
     return rc;
 }
 
-/* The target of Link: <…>; rel="next"; malloc'ed, NULL when this was the last page. */
+/* A list that comes page by page. */
+struct pages {
+    struct registry *r;
+    struct request *q; /* for the next page */
+    struct strv asked; /* URLs, to see one that goes in circles */
+};
+
+/* What is behind the authority of a URL: "/v2/a/tags/list?last=b". */
+static const char *
+behind_authority(const char *url)
+{
+    const char *host = strstr(url, "://");
+
+    return host ? host + 3 + strcspn(host + 3, "/?") : url;
+}
+
+/*
+ * The next page of what `c` has answered to q, malloc'ed; NULL when it was the last. Registries behind a proxy name
+ * themselves as the proxy sees them, so only the path of a link counts: it is this server that is asked.
+ */
 static char *
 next_page(const struct request *q, const struct http_call *c)
 {
-    const char *link = http_call_header(c, "Link"), *end;
-    auto_free char *base = request_url(q);
+    auto_free char *base = request_url(q), *target = NULL, *full = NULL;
+    const char *header;
 
-    if (!link || *link != '<' || !(end = strchr(link, '>')) || !strstr(end, "next"))
+    for (size_t i = 0; !target && (header = http_call_header_at(c, "Link", i)); i++)
+        target = answer_next_link(header);
+    full = target ? http_url_resolve(base, target) : NULL;
+    if (!full)
         return NULL;
-    auto_free char *target = xstrndup(link + 1, (size_t) (end - link - 1));
-    return http_url_resolve(base, target);
+    int origin = (int) (behind_authority(base) - base);
+    const char *rest = behind_authority(full);
+    return xasprintf("%.*s%s%s", origin, base, *rest == '/' ? "" : "/", rest);
+}
+
+/* 1: p->q asks for the page after `c` now; 0: that was the last. */
+static int
+pages_next(struct pages *p, const struct http_call *c, struct err *err)
+{
+    char *next = next_page(p->q, c);
+
+    if (!next)
+        return 0;
+    if (strv_has(&p->asked, next) || p->asked.n == PAGES_MAX) {
+        free(next);
+        return err_set(err, CODE_INVALID_ARGUMENT, "the pages of its list %s",
+                       p->asked.n == PAGES_MAX ? "have no end" : "go in circles");
+    }
+    strv_take(&p->asked, next);
+    p->q->path = next;
+    return 1;
 }
 
 static int
@@ -55,38 +98,41 @@ add_names(const struct buf *body, const char *key, struct strv *ret, struct err 
     return 0;
 }
 
-/* All pages of a list. A next page on another server is not followed. */
+static int
+list_page(struct pages *p, const char *key, struct strv *ret, struct err *err)
+{
+    AUTO(buf) body = BUF_INIT(PAGE_BYTES_MAX);
+    AUTO_PTR(http_call) c = NULL;
+    size_t before = ret->n;
+    int status = request_send(p->r, p->q, &c, err), rc;
+
+    if (status < 0)
+        return status;
+    if (status != 200)
+        return request_refused(p->q, c, status, err);
+    rc = exchange_body(c, &body, err);
+    if (rc == 0)
+        rc = add_names(&body, key, ret, err);
+    /* A page without names that promises another one would go on for ever. */
+    if (rc == 0 && ret->n > before)
+        rc = pages_next(p, c, err);
+    return rc < 0 ? err_wrap(err, rc, "registry %s", p->q->host->name) : rc;
+}
+
 static int
 list_pages(struct registry *r, struct request *q, const char *key, struct strv *ret,
            struct err *err)
 {
-    auto_free char *first = request_url(q), *page = NULL;
-    auto_free char *origin = http_url_origin(first);
+    struct pages p = {.r = r, .q = q};
+    auto_free char *first = request_url(q);
+    int rc;
 
-    for (;;) {
-        AUTO(buf) body = BUF_INIT(PAGE_BYTES_MAX);
-        AUTO_PTR(http_call) c = NULL;
-        size_t before = ret->n;
-        int status = request_send(r, q, &c, err), rc;
-
-        if (status < 0)
-            return status;
-        if (status != 200)
-            return request_refused(q, c, status, err);
-        rc = exchange_body(c, &body, err);
-        if (rc == 0)
-            rc = add_names(&body, key, ret, err);
-        if (rc < 0)
-            return err_wrap(err, rc, "registry %s", q->host->name);
-        char *next = next_page(q, c);
-        auto_free char *there = next ? http_url_origin(next) : NULL;
-        free(page);
-        page = next;
-        /* A page without names that promises another one would go on for ever. */
-        if (!page || ret->n == before || !origin || !there || strcmp(origin, there) != 0)
-            return 0;
-        q->path = page;
-    }
+    strv_add(&p.asked, first);
+    do
+        rc = list_page(&p, key, ret, err);
+    while (rc > 0);
+    strv_done(&p.asked);
+    return rc;
 }
 
 int
@@ -139,21 +185,60 @@ read_index(struct http_call *c, struct oci_index *ret, struct err *err)
                : oci_index_parse(body.data ? body.data : "", body.len, MEDIA_OCI_INDEX, ret, err);
 }
 
-/* 1 and the index, 0 when there is nothing of that name. */
+/* `more` behind what is in `to`. */
 static int
-get_index(struct registry *r, const struct request *q, struct oci_index *ret, struct err *err)
+append_index(struct oci_index *to, struct oci_index *more, struct err *err)
+{
+    if (to->n + more->n > REGISTRY_REFERRERS_MAX)
+        return err_set(err, CODE_RESOURCE_EXHAUSTED, "more than %d referrers",
+                       REGISTRY_REFERRERS_MAX);
+    to->manifests = xreallocarray(to->manifests, to->n + more->n + 1, sizeof *to->manifests);
+    for (size_t i = 0; i < more->n; i++)
+        to->manifests[to->n++] = TAKE_STRUCT(more->manifests[i]);
+    more->n = 0;
+    return 0;
+}
+
+/* One page: 2 when another one follows, 1 when it was the last, 0 when there is nothing of that name. */
+static int
+index_page(struct pages *p, struct oci_index *ret, struct err *err)
 {
     AUTO_PTR(http_call) c = NULL;
-    int status = request_send(r, q, &c, err), rc;
+    AUTO(oci_index) page = {0};
+    int status = request_send(p->r, p->q, &c, err), rc;
 
     if (status < 0)
         return status;
     if (status == 404 || status == 405)
         return 0;
     if (status != 200)
-        return request_refused(q, c, status, err);
-    rc = read_index(c, ret, err);
-    return rc < 0 ? err_wrap(err, rc, "registry %s: referrers", q->host->name) : 1;
+        return request_refused(p->q, c, status, err);
+    rc = read_index(c, &page, err);
+    size_t n = page.n;
+    if (rc == 0)
+        rc = append_index(ret, &page, err);
+    if (rc == 0 && n > 0)
+        rc = pages_next(p, c, err);
+    return rc < 0 ? err_wrap(err, rc, "registry %s: referrers", p->q->host->name) : rc + 1;
+}
+
+/* 1 and the index, 0 when there is nothing of that name. */
+static int
+get_index(struct registry *r, struct request *q, struct oci_index *ret, struct err *err)
+{
+    struct pages p = {.r = r, .q = q};
+    AUTO(oci_index) all = {.media_type = xstrdup(MEDIA_OCI_INDEX)};
+    auto_free char *first = request_url(q);
+    int rc;
+
+    strv_add(&p.asked, first);
+    do
+        rc = index_page(&p, &all, err);
+    while (rc > 1);
+    strv_done(&p.asked);
+    if (rc == 1)
+        *ret = TAKE_STRUCT(all);
+    return rc;
 }
 
 int

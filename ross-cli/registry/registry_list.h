@@ -8,7 +8,8 @@
 #include "libross/oci/oci_manifest.h"
 #include "ross-cli/registry/registry.h"
 
-#define REGISTRY_NAMES_MAX 100000 /* of one list, over all its pages */
+#define REGISTRY_NAMES_MAX     100000 /* of one list, over all its pages */
+#define REGISTRY_REFERRERS_MAX 10000  /* likewise */
 
 /* Tags of the repository of `ref`, in the registry's order; appended. */
 int registry_tags(struct registry *r, const struct oci_ref *ref, struct strv *ret, struct err *err);

@@ -4,10 +4,10 @@
 
 #include "ross-cli/registry/registry.h"
 
-/* Pieces of a blob from the start: the length, 0 at the end, negative code. `restart` begins again, for another try. */
+/* Pieces of a blob: the length, 0 at the end, negative code. `seek` comes before the first, and for another try. */
 struct registry_source {
     ssize_t (*next)(void *arg, const void **ret_piece, struct err *err);
-    int (*restart)(void *arg, struct err *err);
+    int (*seek)(void *arg, int64_t offset, struct err *err);
     void *arg;
 };
 

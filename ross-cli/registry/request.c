@@ -89,7 +89,7 @@ request_url(const struct request *q)
 struct attempt {
     char *sent; /* the value of Authorization */
     size_t pair;
-    bool was_plain;
+    bool was_plain, home;
     enum http_failure failure;
 };
 
@@ -99,19 +99,44 @@ attempt_done(struct attempt *a)
     free(a->sent);
 }
 
+static bool
+same_origin(const char *a, const char *b)
+{
+    auto_free char *x = http_url_origin(a), *y = http_url_origin(b);
+
+    return x && y && strcmp(x, y) == 0;
+}
+
+/* Whether `url` is one of the host's own: secrets go nowhere else. */
+static bool
+is_home(const struct request *q, const char *url)
+{
+    struct request root = *q;
+
+    root.path = "/";
+    auto_free char *home = request_url(&root);
+    return same_origin(url, home);
+}
+
 /* One attempt with what is known of authorization and certificates, noted in `a`. */
 static int
 attempt(struct registry *r, const struct request *q, struct attempt *a, struct http_call **ret,
         struct err *err)
 {
-    const struct http_tls tls = registry_host_tls(q->host, &a->pair);
+    struct http_tls tls = registry_host_tls(q->host, &a->pair);
     auto_free char *url = request_url(q), *value = NULL;
     struct strv secrets = {0};
-    int rc = auth_header(r->auth, r->http, q->host, q->scope, &value, err);
+    int rc = 0;
 
+    a->home = is_home(q, url);
+    if (a->home)
+        rc = auth_header(r->auth, r->http, q->host, q->scope, &value, err);
+    else
+        tls.cert_file = tls.key_file = NULL;
     if (rc < 0)
         return rc;
-    strv_add_all(&secrets, &q->host->headers);
+    if (a->home)
+        strv_add_all(&secrets, &q->host->headers);
     if (value)
         strv_printf(&secrets, "Authorization: %s", value);
     struct exchange x = {.method = q->method,
@@ -195,7 +220,7 @@ request_send(struct registry *r, const struct request *q, struct http_call **ret
         }
         status = http_call_status(c, err);
         again = 0;
-        if (status == 401)
+        if (status == 401 && a.home)
             again = after_challenge(r, q, c, a.sent, &challenges, err);
         else if (answer_is_temporary(status))
             again = retry_wait(
@@ -210,29 +235,18 @@ request_send(struct registry *r, const struct request *q, struct http_call **ret
     }
 }
 
-static bool
-same_origin(const char *a, const char *b)
-{
-    auto_free char *x = http_url_origin(a), *y = http_url_origin(b);
-
-    return x && y && strcmp(x, y) == 0;
-}
-
 int
 request_upload(struct registry *r, const struct request *q, int64_t bytes, struct http_call **ret,
                struct err *err)
 {
-    struct request at_home = *q;
-    auto_free char *url = request_url(q), *value = NULL, *root = NULL;
+    auto_free char *url = request_url(q), *value = NULL;
     struct strv headers = {0};
     struct http_tls tls = registry_host_tls(q->host, NULL);
     int rc;
 
-    at_home.path = "/";
-    root = request_url(&at_home);
     if (q->headers)
         strv_add_all(&headers, q->headers);
-    if (same_origin(url, root)) {
+    if (is_home(q, url)) {
         rc = auth_header(r->auth, r->http, q->host, q->scope, &value, err);
         if (rc < 0) {
             strv_done(&headers);

@@ -27,18 +27,19 @@ struct test_server {
     char complaint[1024];
 };
 
-/* The head and, as far as Content-Length says, the body. */
+/* The head and, as far as Content-Length says, the body; of that `take` bytes at most. */
 static void
-read_request(int fd, char *request)
+read_request(int fd, size_t take, char *request)
 {
-    size_t len = 0, want = 0;
+    size_t len = 0, want = 0, body;
 
     request[0] = '\0';
     while (len < REQUEST_MAX - 1) {
         char *end = strstr(request, "\r\n\r\n"), *length;
         if (end && !want) {
             length = strcasestr(request, "\r\nContent-Length:");
-            want = (size_t) (end + 4 - request) + (length ? strtoul(length + 17, NULL, 10) : 0);
+            body = length ? strtoul(length + 17, NULL, 10) : 0;
+            want = (size_t) (end + 4 - request) + (take && take < body ? take : body);
         }
         if (end && len >= want)
             return;
@@ -108,14 +109,18 @@ server_main(void *arg)
         auto_close int fd = accept(s->fd, NULL, NULL);
         if (fd < 0)
             return NULL;
-        read_request(fd, request);
+        read_request(fd, s->at < s->n ? s->steps[s->at].take : 0, request);
         if (s->at >= s->n) {
             complain(s, "a request too many", "", request);
             continue;
         }
         check(s, &s->steps[s->at], request);
-        answer(s, &s->steps[s->at], request, fd);
+        bool cut = s->steps[s->at].take;
+        if (!cut)
+            answer(s, &s->steps[s->at], request, fd);
         s->at++;
+        if (cut)
+            continue; /* what is not read makes the close a reset */
         /* A reset would take the answer with it. */
         (void) shutdown(fd, SHUT_WR);
         char rest[256];
@@ -130,7 +135,8 @@ test_server_start(const struct test_step *steps, size_t n)
     struct test_server *s = xcalloc(1, sizeof *s);
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof a;
-    sigset_t sigpipe, old; /* a client that drops the answer is a failed write, not the end of the test */
+    sigset_t sigpipe,
+        old; /* a client that drops the answer is a failed write, not the end of the test */
 
     s->steps = steps;
     s->n = n;

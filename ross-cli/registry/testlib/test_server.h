@@ -15,6 +15,8 @@ struct test_step {
     const char *body; /* NULL = none; Content-Length is added unless `answer` says how long it is */
     size_t body_bytes; /* 0 = strlen(body) */
     int cut;           /* send only so many bytes of the body, then close; 0 = all */
+    size_t
+        take; /* read only so many bytes of the request's body, then close without an answer; 0 = all */
 };
 
 struct test_server;
