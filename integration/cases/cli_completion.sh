@@ -47,7 +47,7 @@ seen = b""
 def until(word):
     global seen
     while word not in seen:
-        if not select.select([fd], [], [], 20)[0]:
+        if not select.select([fd], [], [], 100)[0]:
             sys.exit("zsh does not say %r, but %r" % (word, seen))
         seen += os.read(fd, 65536)
     seen = seen[seen.index(word) + len(word):]
@@ -62,5 +62,5 @@ for typed, want in zip(sys.argv[2::2], sys.argv[3::2]):
 os.write(fd, b"exit\n")
 os.waitpid(pid, 0)
 P
-timeout 60 python3 "$WORK/zsh.py" "$WORK/shells" "ross-cli versi" version "ross-cli run --read" "run --read-only" "ross-cli image pul" "image pull" ||
+timeout 400 python3 "$WORK/zsh.py" "$WORK/shells" "ross-cli versi" version "ross-cli run --read" "run --read-only" "ross-cli image pul" "image pull" ||
     fail "zsh"

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 
 from shim_client import CGROUP, NS, Events, Shim, any_of, check, end_all, field, fields, make_rootfs, process, spec, wait_until
 from ttrpc import Client
@@ -50,7 +51,7 @@ class Peer(Shim):
         self.log = os.open(self.bundle + "/log", os.O_RDWR | os.O_NONBLOCK)
         env = {**os.environ, "ROSS_STATE": self.base + "/state", "TTRPC_ADDRESS": f"{self.base}/events.sock", "GRPC_ADDRESS": f"{self.base}/c.sock", "NAMESPACE": NS}
         r = subprocess.run([binary, "-namespace", NS, "-address", self.base + "/c.sock", "-publish-binary", "/bin/true", "-id", name, "start"],
-                           cwd=self.bundle, input=self.options(), capture_output=True, env=env, timeout=60)
+                           cwd=self.bundle, input=self.options(), capture_output=True, env=env, timeout=120)
         check(f"start of {which}: {r.stderr.decode()}{r.stdout.decode()}", r.returncode == 0)
         text = r.stdout.decode().strip()
         self.service = "containerd.task.v2.Task"
@@ -392,7 +393,7 @@ def is_known(what, answer):
 def end(p):
     os.kill(p.pid, 9)
     wait_until(f"{p.which} does not die", p.gone)
-    r = subprocess.run([RUNTIME, "--root", f"{p.root}/{NS}", "delete", "--force", p.name], capture_output=True, timeout=60)
+    r = subprocess.run([RUNTIME, "--root", f"{p.root}/{NS}", "delete", "--force", p.name], capture_output=True, timeout=120)
     check(f"end the container of {p.which}: {r.stderr.decode()}", r.returncode == 0)
     os.close(p.log)
     if os.path.exists(p.address.removeprefix("unix://")):
@@ -416,7 +417,7 @@ def main():
                 end(p)
                 continue
             answers[w].append(("leaves when told to", p.shuts_down()))
-            wait_until(f"{w} does not leave after {name}", p.gone, 20)
+            wait_until(f"{w} does not leave after {name}", p.gone, 60)
             answers[w].append(("socket removed", not os.path.exists(p.address.removeprefix("unix://"))))
             for fd in (p.log, *p.ends):
                 os.close(fd)
@@ -429,10 +430,16 @@ def main():
                 continue
             different += 1
             print(f"{name}/{what}:\n  stock {stock}\n  ours  {ours}")
-        stock, ours = (told(events[w], peers[w], name) for w in ("stock", "ours"))
+        until = time.monotonic() + 10  # what was sent last may not have been read yet
+        while True:
+            stock, ours = (told(events[w], peers[w], name) for w in ("stock", "ours"))
+            expected = is_known(f"{name}/events", [topic.removeprefix("/tasks/") for topic, _ in ours])
+            if stock == ours or expected or time.monotonic() > until:
+                break
+            time.sleep(0.05)
         if stock == ours:
             same += 1
-        elif is_known(f"{name}/events", [topic.removeprefix("/tasks/") for topic, _ in ours]):
+        elif expected:
             known += 1
         else:
             different += 1

@@ -67,7 +67,7 @@ def loggers():
     check("Create does not wait for the logger", not done.wait(0.2))
     with open(out + "/gate", "w") as f:
         f.write("go\n")
-    check("Create goes on when the logger is ready", done.wait(20))
+    check("Create goes on when the logger is ready", done.wait(60))
     s.start()
     expect("exit", s.wait(), 0)
     s.down(kill=False)
@@ -105,6 +105,7 @@ def deleted_early():
         f.write("go\n")
     expect("Create, then Delete", [(n, answer(data)[0]) for n, _, _, data in (s.client.recv(), s.client.recv())], [(create, 0), (delete, 0)])
     wait_until("the shim does not leave", s.gone)
+    events.wait("early", "/tasks/delete")
     expect("events", events.topics("early"), ["/tasks/create", "/tasks/exit", "/tasks/delete"])
     check("the runtime still knows it", not os.path.exists(f"{s.root}/{NS}/early"))
 
@@ -112,7 +113,7 @@ def deleted_early():
 def deleted_behind():
     """Somebody, as `delete` after containerd has lost the shim, has made the runtime forget the container."""
     s = box("behind")
-    subprocess.run([RUNTIME, "--root", f"{s.root}/{NS}", "delete", "--force", "behind"], check=True, timeout=30)
+    subprocess.run([RUNTIME, "--root", f"{s.root}/{NS}", "delete", "--force", "behind"], check=True, timeout=120)
     expect("exit of a container that was deleted behind our back", s.wait(), 137)
     s.down(kill=False)
 
@@ -123,7 +124,7 @@ def deleted_twice():
     expect("exit", s.wait(), 13)
     s.down(kill=False)
     r = subprocess.run([BINARY, "-namespace", NS, "-address", "", "-id", "twice", "-bundle", s.bundle, "delete"], cwd=s.bundle, capture_output=True,
-                       env={**os.environ, "ROSS_STATE": DIR + "/state"}, timeout=30, check=True)
+                       env={**os.environ, "ROSS_STATE": DIR + "/state"}, timeout=120, check=True)
     expect("what delete says of a container that was deleted", dict(fields(r.stdout)).get(2), 13)
 
 
