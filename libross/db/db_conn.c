@@ -90,6 +90,14 @@ on_wal_commit(void *arg, sqlite3 *sq, const char *name, int pages)
     return SQLITE_OK;
 }
 
+void
+db_conn_empty_log(struct db_conn *c)
+{
+    (void) sqlite3_busy_handler(c->sq, NULL, NULL);
+    (void) sqlite3_wal_checkpoint_v2(c->sq, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    (void) sqlite3_busy_handler(c->sq, on_busy, c);
+}
+
 int
 db_conn_exec(struct db_conn *c, const char *sql, struct err *err)
 {

@@ -50,6 +50,11 @@ struct db {
 
 int db_conn_open(const struct db *db, struct db_conn **ret, struct err *err);
 void db_conn_close(struct db_conn *c);
+/*
+ * Copies the log into the main file and empties it, unless somebody else uses the file at this moment: then only what
+ * is in nobody's way is copied.
+ */
+void db_conn_empty_log(struct db_conn *c);
 /* A statement without rows or arguments, not kept. */
 int db_conn_exec(struct db_conn *c, const char *sql, struct err *err);
 /* The first column of the first row, 0 when there is none. */

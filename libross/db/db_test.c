@@ -314,6 +314,34 @@ processes_share_a_file_from_its_birth(void **state)
     assert_ok(db_verify(db, &e), &e);
 }
 
+/* One process after the other, none beside another: what each has to read when it opens stays small. */
+static void
+the_log_of_lone_processes_stays_short(void **state)
+{
+    enum { ROUNDS = 300, LOG_MAX = 130 * 4120 };
+    struct fixture *f = *state;
+    const struct db_options opt = {.path = f->path,
+                                   .mode = DB_SHARED,
+                                   .migrations = steps,
+                                   .n_migrations = 2,
+                                   .no_sync = true};
+    auto_free char *log = xasprintf("%s-wal", f->path);
+    struct err e = {0};
+
+    for (int i = 0; i < ROUNDS; i++) {
+        AUTO_DB db = NULL;
+        struct stat st;
+        char name[32];
+
+        (void) snprintf(name, sizeof name, "%d", i);
+        assert_ok(db_open(&opt, &db, &e), &e);
+        assert_ok(insert(db, name, i, &e), &e);
+        assert_int_equal(count(db), i + 1);
+        assert_int_equal(stat(log, &st), 0);
+        assert_in_range(st.st_size, 0, LOG_MAX);
+    }
+}
+
 static int report_fd;
 
 static void
@@ -480,6 +508,7 @@ main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(readers_keep_their_view, setup, teardown),
         /* Children before threads: fork() copies one thread only. */
         cmocka_unit_test_setup_teardown(processes_share_a_file_from_its_birth, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_log_of_lone_processes_stays_short, setup, teardown),
         cmocka_unit_test_setup_teardown(committed_rows_survive_kill_9, setup, teardown),
 #ifdef ROSS_FAULTS
         cmocka_unit_test_setup_teardown(refuses_writes_after_a_failed_sync, setup, teardown),

@@ -20,8 +20,9 @@
 #include "db_stmt.h"
 #include "libross/base/fault.h"
 
-#define DB_LOG_PAGES_SOFT 1000 /* copy the log into the main file from here on */
-#define DB_LOG_PAGES_HARD 8000 /* … and make writers wait for it */
+#define DB_LOG_PAGES_SHARED 100  /* DB_SHARED: whoever opens the file alone reads all of the log */
+#define DB_LOG_PAGES_SOFT   1000 /* copy the log into the main file from here on */
+#define DB_LOG_PAGES_HARD   8000 /* … and make writers wait for it */
 
 /* ---- readers ---- */
 
@@ -222,10 +223,18 @@ checkpoint_beside_writers(struct db *db)
     (void) pthread_mutex_unlock(&db->checkpoint_lock);
 }
 
-static bool
-stops_writers_for_checkpoint(const struct db *db, int pages)
+/*
+ * By the writer itself. Between processes that open the file one after the other nothing remembers how much of the log
+ * has been copied already: it would grow for ever, and with it the time that each of them needs to open the file. Only
+ * an empty log begins anew.
+ */
+static void
+checkpoint_by_writer(const struct db *db, struct db_conn *c, int pages)
 {
-    return db->opt.mode == DB_SHARED ? pages >= DB_LOG_PAGES_SOFT : pages >= DB_LOG_PAGES_HARD;
+    if (db->opt.mode == DB_SHARED && pages >= DB_LOG_PAGES_SHARED)
+        db_conn_empty_log(c);
+    else if (pages >= DB_LOG_PAGES_HARD)
+        checkpoint_with(c);
 }
 
 static int
@@ -248,8 +257,7 @@ commit(struct db_txn *t, bool durable, struct err *err)
     if (c->wrote) {
         number = atomic_fetch_add(&db->committed, 1) + 1;
         pages = c->wal_pages;
-        if (stops_writers_for_checkpoint(db, pages))
-            checkpoint_with(c);
+        checkpoint_by_writer(db, c, pages);
     }
     release(t);
     if (!number)
