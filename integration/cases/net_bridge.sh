@@ -24,6 +24,13 @@ rules >"$WORK/rules-base"
 [ -s "$WORK/rules-base" ] || fail "there are no rules"
 expect "1" ross run --rm demo sh -c 'grep -c "$(hostname)" /etc/hosts'
 
+# a bridge that carries the address of an earlier record (its root was deleted) gets the right one
+bridge=$(cat "$WORK/bridges")
+ip -4 addr flush dev "$bridge"
+ip addr add 198.18.77.1/24 dev "$bridge"
+expect "" ross run --rm demo true
+[ -z "$(ip -4 addr show dev "$bridge" | grep 198.18.77)" ] || fail "the earlier address is still there"
+
 # two talk over the bridge
 ross run -d --name web -p 0:80 -p 127.0.0.1::81/udp demo sh -c 'mkdir /www; echo served >/www/index.html; exec httpd -f -p 80 -h /www' >/dev/null
 ip=$(address_of bridge web)

@@ -117,7 +117,7 @@ ours() { pgrep -f -- "$WORK" || true; }
 assert_clean() {
     ! grep -q "$WORK/state" /proc/self/mountinfo || fail "mounts are left: $(grep "$WORK/state" /proc/self/mountinfo)"
     ! pgrep -f "containerd-shim-ross-v2.*$WORK" >/dev/null || fail "a shim is left"
-    [ -z "$(find "$ROSS_STATE/tasks" -mindepth 2 -maxdepth 2 2>/dev/null)" ] || fail "bundles are left: $(find "$ROSS_STATE/tasks")"
+    [ -z "$(find "$ROSS_STATE/tasks" -mindepth 2 -maxdepth 2 2>/dev/null || true)" ] || fail "bundles are left: $(find "$ROSS_STATE/tasks")"
 }
 
 all_ended() { [ -z "$(ours | grep -vx "$$")" ]; }

@@ -571,6 +571,8 @@ network_plugins(const struct net_places *p, const struct network *n)
     json_set(bridge, "type", json_new_str("bridge"));
     json_set(bridge, "bridge", json_new_str(n->interface));
     json_set(bridge, "isGateway", json_new_bool(true));
+    /* the bridge is this network's alone: an address of an earlier one, whose record is gone, gives way */
+    json_set(bridge, "forceAddress", json_new_bool(true));
     json_set(bridge, "hairpinMode", json_new_bool(true));
     if (mtu && parse_i64(mtu, &number, NULL) == 0)
         json_set(bridge, "mtu", json_new_int(number));

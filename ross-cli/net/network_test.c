@@ -58,8 +58,9 @@ the_default_is_made_when_it_is_asked_for(void **state)
     text = json_dump(list, NULL);
     want = xasprintf(
         "{\"cniVersion\":\"1.0.0\",\"name\":\"bridge\",\"plugins\":[{\"type\":\"bridge\","
-        "\"bridge\":\"%s\",\"isGateway\":true,\"hairpinMode\":true,\"capabilities\":{\"ips\":true,"
-        "\"mac\":true},\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"%s/net/ipam\",\"ranges\":"
+        "\"bridge\":\"%s\",\"isGateway\":true,\"forceAddress\":true,\"hairpinMode\":true,"
+        "\"capabilities\":{\"ips\":true,\"mac\":true},\"ipam\":{\"type\":\"host-local\","
+        "\"dataDir\":\"%s/net/ipam\",\"ranges\":"
         "[[{\"subnet\":\"%s\",\"gateway\":\"%s\"}]],\"routes\":[{\"dst\":\"0.0.0.0/0\"}]}}]}",
         first.interface, at->dir, cidr_format(&first.subnet4, subnet),
         cidr_format_address(&first.gateway4, gateway));
