@@ -12,6 +12,8 @@
  *   1   there is something left that is not as it should be
  *   0   all well (with repair: now)
  * Negative when it could not be looked at, or when the database itself is damaged (DataLoss).
+ * The directories of snapshots that were removed without Cleanup (reference 10.4) count as left until somebody asks for
+ * that or the service starts again; `ross-cli check` asks first.
  */
 int check_run(const char *root, bool repair, FILE *to, struct err *err);
 /*
