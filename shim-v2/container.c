@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "bundle.h"
+#include "bundle_lock.h"
 #include "cgroup.h"
 #include "events.h"
 #include "libross/base/fd.h"
@@ -24,6 +25,7 @@
 #include "shim_args.h"
 
 #define CGROUP_TEXT_MAX (64 * 1024)
+#define GIVE_UP_MS      1500 /* containerd has 5 s for Delete, Shutdown and `delete` together */
 
 struct container *
 container_find(struct shim *shim, const char *id)
@@ -135,12 +137,14 @@ struct creation {
     struct mount_list rootfs;
     container_fn done;
     void *arg;
+    int lock_fd; /* held until it is over: `delete` waits for it */
     bool runtime_ran;
 };
 
 static void
 creation_free(struct creation *k)
 {
+    (void) fd_close(k->lock_fd);
     mount_list_done(&k->rootfs);
     free(k);
 }
@@ -163,6 +167,21 @@ creation_undo(struct creation *k, int r, const struct err *err)
     creation_free(k);
 }
 
+void
+container_give_up(struct container *c)
+{
+    if (c->making)
+        runc_hurry(c->making, GIVE_UP_MS);
+}
+
+static void
+runtime_run(struct container *c, struct runc_call *call, runc_fn fn, void *arg)
+{
+    c->making = runc_run(call, fn, arg);
+    if (c->deletions)
+        container_give_up(c);
+}
+
 /* Ends a container that the runtime made, or half made, before it was given up. */
 struct doomed {
     struct creation *k;
@@ -177,6 +196,7 @@ on_doomed(void *arg, int r, const struct err *err, const char *out, size_t n)
 
     (void) out;
     (void) n;
+    d->k->c->making = NULL;
     if (r < 0)
         log_warn("cannot delete after a failed create", KV_STR("container", d->k->c->id),
                  KV_ERR(err));
@@ -214,7 +234,7 @@ creation_fail(struct creation *k, int r, const struct err *err)
                               .argv = runc_args_delete(&t, true),
                               .failed = "delete",
                               .log_path = log};
-    runc_run(&call, on_doomed, d);
+    runtime_run(c, &call, on_doomed, d);
 }
 
 static void
@@ -264,6 +284,7 @@ on_created(void *arg, int r, const struct err *err, const char *out, size_t n)
 
     (void) out;
     (void) n;
+    c->making = NULL;
     if (r == 0)
         r = process_adopt(&c->init, "init.pid", &e);
     if (r < 0) {
@@ -301,7 +322,7 @@ on_stdio_ready(void *arg, int r, const struct err *err)
                               .log_path = log,
                               .stdio = stdio_child_fds(c->init.io)};
     k->runtime_ran = true;
-    runc_run(&call, on_created, k);
+    runtime_run(c, &call, on_created, k);
 }
 
 static int
@@ -337,6 +358,8 @@ creation_begin(struct creation *k, struct err *err)
     AUTO(bundle_spec) spec = {0};
     int r = bundle_spec_read(c->bundle, &spec, err);
 
+    if (r == 0)
+        r = bundle_lock(c->bundle, &k->lock_fd, err);
     if (r < 0)
         return r;
     c->own_pidns = spec.own_pidns;
@@ -405,7 +428,8 @@ container_create(struct shim *shim, struct container_create *req, container_fn d
                  req->terminal);
     c->init.busy = true; /* a Delete that comes meanwhile waits */
     k = xcalloc(1, sizeof *k);
-    *k = (struct creation){.c = c, .rootfs = TAKE_STRUCT(req->rootfs), .done = done, .arg = arg};
+    *k = (struct creation){
+        .c = c, .rootfs = TAKE_STRUCT(req->rootfs), .done = done, .arg = arg, .lock_fd = -1};
     r = creation_begin(k, &err);
     if (r < 0)
         creation_fail(k, r, &err);

@@ -26,6 +26,7 @@
 struct container;
 struct deletion;
 struct oom_watch;
+struct runc_job;
 
 /* Somebody who wants to know when a process has ended. */
 struct process_waiter {
@@ -71,7 +72,8 @@ struct container {
     char *rootfs;      /* where the mounts are */
     char *cgroup_path; /* as the spec has it, NULL unless absolute */
     bool mounted, systemd, own_pidns, userns;
-    bool creating; /* not yet visible to others */
+    bool creating;           /* not yet visible to others */
+    struct runc_job *making; /* the runtime's command while it is created or that is undone */
     bool pausing;
     bool init_exited; /* nothing can be started any more */
     bool exit_waits;  /* the exit is to be told when the last exec and cleanup have ended */
@@ -93,6 +95,8 @@ typedef void (*process_fn)(void *arg, int r, const struct err *err);
 struct container *container_find(struct shim *shim, const char *id);
 /* One that is still being made, or NULL. Its own process is busy until then. */
 struct container *container_find_creating(struct shim *shim, const char *id);
+/* A Delete waits for its creation: the runtime must hurry, containerd waits for a few seconds only. */
+void container_give_up(struct container *c);
 /* Is every container being deleted? */
 bool containers_going(const struct shim *shim);
 /* The container's own process for exec_id "". NULL when there is none. */

@@ -276,5 +276,6 @@ process_delete(struct process *p, process_fn done, void *arg)
     process_ref(p);
     if (!process_is_exec(p))
         p->c->deletions++;
+    container_give_up(p->c);
     process_take_turn(p, delete_turn, d);
 }

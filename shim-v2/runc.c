@@ -18,11 +18,12 @@
 #define PRINTED_SHOWN_MAX 300 /* bytes of a command's own output in an error */
 
 /* A command in flight. */
-struct job {
+struct runc_job {
     struct loop *loop;
     struct reaper *reaper;
     struct reaper_child *child;
     struct loop_timer *deadline;
+    int64_t until_ns;
     const char *failed;
     char *log_path;
     int64_t log_offset;
@@ -35,7 +36,7 @@ struct job {
 };
 
 static void
-job_free(struct job *j)
+job_free(struct runc_job *j)
 {
     loop_timer_free(j->deadline);
     (void) fd_close(j->out_fd);
@@ -59,7 +60,7 @@ output_read(int fd, size_t *ret_n)
 }
 
 static void
-job_failed(struct job *j, int status, const char *out, size_t n)
+job_failed(struct runc_job *j, int status, const char *out, size_t n)
 {
     auto_free char *logged = runc_log_error_since(j->log_path, j->log_offset);
 
@@ -80,7 +81,7 @@ job_failed(struct job *j, int status, const char *out, size_t n)
 static void
 on_end(void *arg, int status, int64_t at_ns)
 {
-    struct job *j = arg;
+    struct runc_job *j = arg;
     size_t n;
     auto_free char *out = output_read(j->out_fd, &n);
 
@@ -95,7 +96,7 @@ on_end(void *arg, int status, int64_t at_ns)
 static void
 on_spawn_failed(void *arg)
 {
-    struct job *j = arg;
+    struct runc_job *j = arg;
 
     j->fn(j->arg, j->r, &j->err, "", 0);
     reaper_release(j->reaper);
@@ -105,7 +106,7 @@ on_spawn_failed(void *arg)
 static void
 on_deadline(void *arg)
 {
-    struct job *j = arg;
+    struct runc_job *j = arg;
 
     j->deadline = NULL;
     j->late = true;
@@ -141,7 +142,7 @@ input_open(const void *p, size_t n, struct err *err)
 }
 
 static int
-job_spawn(struct job *j, const struct runc_call *call, struct err *err)
+job_spawn(struct runc_job *j, const struct runc_call *call, struct err *err)
 {
     struct proc_spawn spec = PROC_SPAWN_INIT;
     auto_close int in_fd = -1;
@@ -173,22 +174,38 @@ job_spawn(struct job *j, const struct runc_call *call, struct err *err)
     return reaper_watch(j->reaper, pid, pidfd, on_end, j, &j->child, err);
 }
 
+static void
+deadline_set(struct runc_job *j, int64_t timeout_ms)
+{
+    j->until_ns = clock_mono_ns() + timeout_ms * NS_PER_MS;
+    j->deadline = loop_timer_add(j->loop, j->until_ns, on_deadline, j);
+}
+
 void
+runc_hurry(struct runc_job *j, int64_t timeout_ms)
+{
+    /* none: it could not be run, or has been killed already */
+    if (!j->deadline || j->until_ns <= clock_mono_ns() + timeout_ms * NS_PER_MS)
+        return;
+    loop_timer_free(j->deadline);
+    deadline_set(j, timeout_ms);
+}
+
+struct runc_job *
 runc_run(struct runc_call *call, runc_fn fn, void *arg)
 {
-    struct job *j = xcalloc(1, sizeof *j);
-    int64_t timeout_ms = call->timeout_ms ? call->timeout_ms : RUNC_TIMEOUT_MS;
+    struct runc_job *j = xcalloc(1, sizeof *j);
     struct err err = {0};
     int r;
 
-    *j = (struct job){.loop = call->loop,
-                      .reaper = call->reaper,
-                      .failed = call->failed,
-                      .log_path = xstrdup(call->log_path),
-                      .log_offset = runc_log_size(call->log_path),
-                      .out_fd = -1,
-                      .fn = fn,
-                      .arg = arg};
+    *j = (struct runc_job){.loop = call->loop,
+                           .reaper = call->reaper,
+                           .failed = call->failed,
+                           .log_path = xstrdup(call->log_path),
+                           .log_offset = runc_log_size(call->log_path),
+                           .out_fd = -1,
+                           .fn = fn,
+                           .arg = arg};
     reaper_hold(j->reaper);
     r = job_spawn(j, call, &err);
     if (r < 0) {
@@ -198,8 +215,8 @@ runc_run(struct runc_call *call, runc_fn fn, void *arg)
                        err.msg);
         loop_post(j->loop, on_spawn_failed, j);
     } else {
-        j->deadline =
-            loop_timer_add(j->loop, clock_mono_ns() + timeout_ms * NS_PER_MS, on_deadline, j);
+        deadline_set(j, call->timeout_ms ? call->timeout_ms : RUNC_TIMEOUT_MS);
     }
     strv_done(&call->argv);
+    return j;
 }

@@ -13,6 +13,9 @@
 #define RUNC_CRIU_TIMEOUT_MS (600 * 1000)
 #define RUNC_OUTPUT_MAX      (1024 * 1024) /* bytes kept of what a command prints */
 
+/* A command that runs. Gone when its fn has run. */
+struct runc_job;
+
 struct runc_call {
     struct loop *loop;
     struct reaper *reaper;
@@ -32,4 +35,6 @@ struct runc_call {
  */
 typedef void (*runc_fn)(void *arg, int r, const struct err *err, const char *out, size_t n);
 /* Orphans that show up meanwhile are not reaped before fn has run. */
-void runc_run(struct runc_call *call, runc_fn fn, void *arg);
+struct runc_job *runc_run(struct runc_call *call, runc_fn fn, void *arg);
+/* Nobody wants it any more: from now on it has at most so long, then it is killed. */
+void runc_hurry(struct runc_job *j, int64_t timeout_ms);

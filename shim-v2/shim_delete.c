@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "bundle.h"
+#include "bundle_lock.h"
 #include "cgroup.h"
 #include "google/protobuf/timestamp.pb-c.h"
 #include "libross/base/clock.h"
@@ -25,10 +26,12 @@
 #include "shim_start.h"
 #include "task_record.h"
 
-#define RUNTIME_LIMIT_MS 4000 /* containerd gives us 5 s for everything */
-#define CGROUP_LIMIT_MS  4700 /* after the begin of it all */
-#define CGROUP_PAUSE_MS  5
-#define KILLED_STATUS    (128 + SIGKILL)
+#define RUNTIME_LIMIT_MS   4000 /* containerd gives us 5 s for everything */
+#define CGROUP_LIMIT_MS    4700 /* after the begin of it all */
+#define CREATE_PATIENCE_MS 2000
+#define CREATE_LIMIT_MS    3000
+#define CGROUP_PAUSE_MS    5
+#define KILLED_STATUS      (128 + SIGKILL)
 
 /* The bundle is -bundle, else a neighbour of the directory that we were started in. */
 static char *
@@ -91,6 +94,25 @@ cgroup_end(const char *path, const char *id, int64_t until_ns)
     }
 }
 
+/*
+ * A shim whose daemon has lost patience may live on and still be making the container. It is let finish, or undo what
+ * it did; one that has only this container and takes too long ends here, as its daemon believes that it has.
+ */
+static void
+creation_exclude(const struct shim_args *args, const char *bundle, const struct bundle_spec *spec,
+                 int64_t began_ns, int *ret_fd)
+{
+    struct bundle_lock_wait how = {
+        .patience_ns = began_ns + CREATE_PATIENCE_MS * NS_PER_MS,
+        .limit_ns = began_ns + CREATE_LIMIT_MS * NS_PER_MS,
+        .end_holder = !spec->group || strcmp(spec->group, args->id) == 0,
+    };
+    struct err err = {0};
+
+    if (bundle_lock_wait(bundle, &how, ret_fd, &err) < 0)
+        (void) dprintf(STDERR_FILENO, "%s: %s\n", SHIM_SELF_NAME, err.msg);
+}
+
 /* True when the record had it. */
 static bool
 exit_find(const struct shim_args *args, const char *bundle, struct task_exit_row *ret)
@@ -140,6 +162,7 @@ shim_delete(const struct shim_args *args)
     auto_free char *rootfs = bundle ? path_join(bundle, "rootfs") : NULL;
     auto_free char *address = NULL;
     AUTO(bundle_spec) spec = {0};
+    auto_close int lock_fd = -1;
     int64_t began_ns = clock_mono_ns();
     struct task_exit_row row;
     struct err err = {0};
@@ -150,9 +173,10 @@ shim_delete(const struct shim_args *args)
         (void) dprintf(STDERR_FILENO, "%s: no bundle of %s is given\n", SHIM_SELF_NAME, args->id);
         return 1;
     }
-    recorded = exit_find(args, bundle, &row);
     /* complaints are only logged: containerd wants the answer, and tries the rest again at its next start */
     (void) bundle_spec_read(bundle, &spec, NULL);
+    creation_exclude(args, bundle, &spec, began_ns, &lock_fd);
+    recorded = exit_find(args, bundle, &row);
     if (runtime_delete(args, bundle, &spec, &err) < 0)
         (void) dprintf(STDERR_FILENO, "%s: %s\n", SHIM_SELF_NAME, err.msg);
     if (mount_detach_all(rootfs, &err) < 0)
