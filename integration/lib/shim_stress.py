@@ -79,6 +79,23 @@ class Worker:
     def lost(self, what, text):
         os.write(self.wrong, f"{what}: {text}\n".encode())
 
+    def waited(self, name, which, want):
+        """What Wait says of its end is checked. False: this was cut off."""
+        code, reply = self.call(TASKS, "Wait", which, (NOT_FOUND,))
+        if code is NOT_FOUND:
+            self.lost(name, "not found in Wait")
+        elif code is OK:
+            self.verify(name, "Wait", reply.get(1, 0), want)
+        return code is not None
+
+    def delete(self, name, method, which, want):
+        """Until it is gone, by this Delete or by one whose answer was cut off."""
+        code = None
+        while code is None:
+            code, reply = self.call(TASKS, method, which, (NOT_FOUND,))
+        if code is OK:
+            self.verify(name, method, reply.get(3, 0), want)
+
     def rootfs(self, name, i):
         if i % 4:
             return field(1, "bind") + field(2, f"{self.folder}/rootfs") + field(4, "rbind") + field(4, "ro")
@@ -139,23 +156,10 @@ class Worker:
                 self.write("c", i, STARTING, turn)
                 if self.call(TASKS, "Start", field(1, name))[0] is None:
                     continue
-            code, reply = self.call(TASKS, "Wait", field(1, name), (NOT_FOUND,))
-            if code is NOT_FOUND:
-                self.lost(name, "no such task in Wait")
-            elif code is None:
-                continue
-            else:
-                self.verify(name, "Wait", reply.get(1, 0), want)
-            step = VERIFIED
+            if self.waited(name, field(1, name), want):
+                step = VERIFIED
         self.write("c", i, VERIFIED, turn)
-        tries = 0
-        while True:
-            code, reply = self.call(TASKS, "Delete", field(1, name), (NOT_FOUND,))
-            tries += 1
-            if code is OK:
-                self.verify(name, "Delete", reply.get(3, 0), want)
-            if code is OK or code is NOT_FOUND:
-                break
+        self.delete(name, "Delete", field(1, name), want)
         while self.call(CONTAINERS, "Delete", field(1, name), (NOT_FOUND,))[0] is None:
             pass
         os.write(self.done, f"c {i} {self.cuts}\n".encode())
@@ -193,21 +197,10 @@ class Worker:
                         return
                     continue
                 started = True
-            code, reply = self.call(TASKS, "Wait", which, (NOT_FOUND,))
-            if code is NOT_FOUND:
-                self.lost(name, "no such exec in Wait")
-            elif code is None:
-                continue
-            else:
-                self.verify(name, "Wait", reply.get(1, 0), want)
-            step = VERIFIED
+            if self.waited(name, which, want):
+                step = VERIFIED
         self.write("x", i, VERIFIED)
-        while True:
-            code, reply = self.call(TASKS, "DeleteProcess", which, (NOT_FOUND,))
-            if code is OK:
-                self.verify(name, "DeleteProcess", reply.get(3, 0), want)
-            if code is OK or code is NOT_FOUND:
-                break
+        self.delete(name, "DeleteProcess", which, want)
         os.write(self.done, f"x {i} {self.cuts}\n".encode())
 
     def go(self, total, workers, until):
