@@ -9,16 +9,20 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "libross/base/clock.h"
 #include "libross/base/fd.h"
 #include "libross/base/mem.h"
 #include "libross/base/path.h"
 
 #define SCHEME          "unix://"
 #define CONNECT_WAIT_MS 100
+#define LOCK_WAIT_MS    2000
+#define LOCK_PAUSE_MS   1
 
 int
 shim_socket_address(const char *dir, const char *owner, const char *ns, const char *group,
@@ -54,6 +58,36 @@ address_fill(const char *address, struct sockaddr_un *ret, struct err *err)
     *ret = (struct sockaddr_un){.sun_family = AF_UNIX};
     memcpy(ret->sun_path, path, strlen(path) + 1);
     return 0;
+}
+
+/*
+ * Whoever finds a file stale and removes it must not meet one who has replaced it meanwhile, or who has bound it and does
+ * not yet listen: the socket of a shim that serves would be gone. So those who do that take turns, by a lock on the
+ * directory, which closing releases. One who is stopped in the middle keeps the others for a moment only. -1: no lock.
+ */
+static int
+turn_take(const char *dir)
+{
+    int64_t until_ns = clock_mono_ns() + LOCK_WAIT_MS * NS_PER_MS;
+    auto_close int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return -1;
+    while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+        if (clock_mono_ns() >= until_ns)
+            return -1;
+        (void) poll(NULL, 0, LOCK_PAUSE_MS);
+    }
+    return TAKE_FD(fd);
+}
+
+static char *
+dir_of(const struct sockaddr_un *addr)
+{
+    char *dir = xstrdup(addr->sun_path);
+
+    *strrchr(dir, '/') = '\0';
+    return dir;
 }
 
 static bool
@@ -97,15 +131,16 @@ shim_socket_listen(const char *address, int *ret_fd, struct err *err)
 {
     struct sockaddr_un addr;
     auto_free char *dir = NULL;
+    auto_close int turn = -1;
     int r = address_fill(address, &addr, err);
 
     if (r < 0)
         return r;
-    dir = xstrdup(addr.sun_path);
-    *strrchr(dir, '/') = '\0';
+    dir = dir_of(&addr);
     r = path_mkdirs_at(AT_FDCWD, dir, 0700, err);
     if (r < 0)
         return r;
+    turn = turn_take(dir);
     if (listen_once(&addr, ret_fd) == 0)
         return 0;
     if (errno != EADDRINUSE)
@@ -146,8 +181,14 @@ void
 shim_socket_remove_stale(const char *address)
 {
     struct sockaddr_un addr;
+    auto_free char *dir = NULL;
+    auto_close int turn = -1;
 
-    if (address_fill(address, &addr, NULL) == 0 && is_stale(&addr))
+    if (address_fill(address, &addr, NULL) < 0)
+        return;
+    dir = dir_of(&addr);
+    turn = turn_take(dir);
+    if (is_stale(&addr))
         (void) unlink(addr.sun_path);
 }
 

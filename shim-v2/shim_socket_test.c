@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "libross/base/mem.h"
@@ -79,6 +81,73 @@ stale_socket_is_removed(void **state)
     test_tmpdir_remove(dir);
 }
 
+#define RACERS 6
+
+/* Listens when `go` ends, says what came of it, and keeps the socket until `stay` ends. */
+static pid_t
+racer_new(const char *address, const int *go, const int *stay, int said_fd)
+{
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        int fd = -1;
+        char c;
+
+        (void) close(go[1]);
+        (void) close(stay[1]);
+        (void) !read(go[0], &c, 1);
+        c = (char) shim_socket_listen(address, &fd, NULL);
+        (void) !write(said_fd, &c, 1);
+        (void) !read(stay[0], &c, 1);
+        _exit(0);
+    }
+    return pid;
+}
+
+/* How many of them were told to serve. The file of the one before is stale. */
+static int
+race(const char *address)
+{
+    int go[2], stay[2], said[2], winners = 0;
+    pid_t pids[RACERS];
+
+    assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(stay, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(said, O_CLOEXEC), 0);
+    for (int i = 0; i < RACERS; i++)
+        pids[i] = racer_new(address, go, stay, said[1]);
+    (void) close(go[1]);
+    for (int i = 0; i < RACERS; i++) {
+        char r = -1;
+
+        assert_int_equal(read(said[0], &r, 1), 1);
+        assert_in_range(r, 0, 1);
+        winners += r == 0;
+    }
+    (void) close(stay[1]);
+    for (int i = 0; i < RACERS; i++)
+        assert_int_equal(waitpid(pids[i], NULL, 0), pids[i]);
+    (void) close(go[0]);
+    (void) close(stay[0]);
+    (void) close(said[0]);
+    (void) close(said[1]);
+    return winners;
+}
+
+static void
+one_of_many_that_begin_at_once_serves(void **state)
+{
+    enum { ROUNDS = 50 };
+    char *dir = test_tmpdir();
+    auto_free char *address = xasprintf("unix://%s/s/h", dir);
+
+    (void) state;
+    for (int i = 0; i < ROUNDS; i++)
+        assert_int_equal(race(address), 1);
+    test_tmpdir_remove(dir);
+}
+
 int
 main(void)
 {
@@ -86,6 +155,7 @@ main(void)
         cmocka_unit_test(address_is_the_one_that_containerd_computes),
         cmocka_unit_test(living_socket_is_found_and_stale_one_replaced),
         cmocka_unit_test(stale_socket_is_removed),
+        cmocka_unit_test(one_of_many_that_begin_at_once_serves),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
