@@ -145,7 +145,8 @@ listener_bind(struct grpc_listener *l, const char *path, struct err *err)
     if (fchmod(l->fd, 0600) < 0 || bind(l->fd, (struct sockaddr *) &addr, sizeof addr) < 0)
         return err_sys(err, errno, "bind %s", path);
     l->path = xstrdup(path);
-    if (chmod(path, 0600) < 0 || lstat(path, &st) < 0 || listen(l->fd, BACKLOG) < 0)
+    /* at once: who sees the file and connects before is refused */
+    if (listen(l->fd, BACKLOG) < 0 || chmod(path, 0600) < 0 || lstat(path, &st) < 0)
         return err_sys(err, errno, "listen at %s", path);
     l->dev = st.st_dev;
     l->ino = st.st_ino;
