@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who makes the container of a bundle and who ends it exclude each other: a rootfs is not unmounted under a runtime that
- * is setting it up. The lock goes with its holder, however that ends.
+ * Who makes the container of a bundle and who ends it exclude each other: a rootfs is not unmounted under a runtime
+ * that is setting it up. The lock goes with its holder, however that ends.
  */
 #pragma once
 
@@ -13,8 +13,8 @@
 /* Closing *ret_fd lets go. Unavailable when another process holds it. */
 int bundle_lock(const char *bundle, int *ret_fd, struct err *err);
 /*
- * Waits for it, at most until limit_ns (of clock_mono_ns). end_holder: one that holds it still at patience_ns is killed.
- * DeadlineExceeded when it was not to be had.
+ * Waits for it, at most until limit_ns (of clock_mono_ns). end_holder: one that holds it still at patience_ns is
+ * killed. DeadlineExceeded when it was not to be had.
  */
 struct bundle_lock_wait {
     int64_t patience_ns, limit_ns;

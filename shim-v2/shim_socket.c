@@ -61,9 +61,10 @@ address_fill(const char *address, struct sockaddr_un *ret, struct err *err)
 }
 
 /*
- * Whoever finds a file stale and removes it must not meet one who has replaced it meanwhile, or who has bound it and does
- * not yet listen: the socket of a shim that serves would be gone. So those who do that take turns, by a lock on the
- * directory, which closing releases. One who is stopped in the middle keeps the others for a moment only. -1: no lock.
+ * Whoever finds a file stale and removes it must not meet one who has replaced it meanwhile, or who has bound it and
+ * does not yet listen: the socket of a shim that serves would be gone. So those who do that take turns, by a lock on
+ * the directory, which closing releases. One who is stopped in the middle keeps the others for a moment only. -1: no
+ * lock.
  */
 static int
 turn_take(const char *dir)
