@@ -8,6 +8,7 @@
 #include "api/rpc/rpc_wire.h"
 #include "github.com/containerd/ttrpc/request.pb-c.h"
 #include "libross/base/clock.h"
+#include "libross/base/mem_try.h"
 #include "ttrpc_channel.h"
 #include "ttrpc_conn.h"
 #include "ttrpc_dial.h"
@@ -67,19 +68,19 @@ pending_timer(void *arg)
     pending_end(p, -err.code, &err);
 }
 
+/* DataLoss: the call was answered, so it is not to be made again, but nobody knows how. */
 static int
 response_read(const struct ttrpc_frame *frame, struct arena *arena, struct err *err)
 {
     const Ttrpc__Response *res;
+    struct err why = {0};
     void *msg;
-    int r;
 
     if (frame->skipped)
-        return err_set(err, CODE_RESOURCE_EXHAUSTED, "answer of %u bytes is too large",
-                       frame->h.length);
-    r = rpc_unpack(&ttrpc__response__descriptor, arena, frame->payload, frame->h.length, &msg, err);
-    if (r < 0)
-        return err_wrap(err, r, "unpack response");
+        return err_set(err, CODE_DATA_LOSS, "no room for an answer of %u bytes", frame->h.length);
+    if (rpc_unpack(&ttrpc__response__descriptor, arena, frame->payload, frame->h.length, &msg,
+                   &why) < 0)
+        return err_set(err, CODE_DATA_LOSS, "unpack response: %.400s", why.msg);
     res = msg;
     if (!res->status || res->status->code == 0)
         return 0;
@@ -159,7 +160,9 @@ async_send(struct ttrpc_async *c, const char *ns, const ProtobufCServiceDescript
         if (r < 0)
             return r;
     }
-    bytes = xmalloc(n ? n : 1);
+    bytes = mem_try_realloc(NULL, n);
+    if (!bytes)
+        return err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for a message of %zu bytes", n);
     req.payload =
         (ProtobufCBinaryData){.len = protobuf_c_message_pack(request, bytes), .data = bytes};
     req.service = (char *) svc->name;
