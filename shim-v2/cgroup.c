@@ -14,7 +14,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "cgroup_file.h"
 #include "libross/base/fd.h"
+#include "libross/base/mem_try.h"
 #include "libross/base/path.h"
 
 #define PROCS_FILE_MAX (32 * 1024 * 1024)
@@ -97,49 +99,66 @@ struct pids {
     size_t n, cap;
 };
 
-static void
-pids_parse(struct pids *p, const char *text)
+static int
+pids_grow(struct pids *p, struct err *err)
+{
+    size_t cap = p->cap ? 2 * p->cap : 64;
+    uint32_t *items = mem_try_realloc(p->items, cap * sizeof *items);
+
+    if (!items)
+        return err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for %zu processes", cap);
+    p->items = items;
+    p->cap = cap;
+    return 0;
+}
+
+static int
+pids_parse(struct pids *p, const char *text, struct err *err)
 {
     while (*text) {
         char *end;
         unsigned long pid = strtoul(text, &end, 10);
 
         if (end == text)
-            return;
-        if (p->n == p->cap) {
-            p->cap = p->cap ? 2 * p->cap : 64;
-            p->items = xreallocarray(p->items, p->cap, sizeof *p->items);
-        }
+            return 0;
+        if (p->n == p->cap && pids_grow(p, err) < 0)
+            return -CODE_RESOURCE_EXHAUSTED;
         if (pid > 0 && pid <= INT32_MAX && p->n < CGROUP_PIDS_MAX)
             p->items[p->n++] = (uint32_t) pid;
         text = *end == '\n' ? end + 1 : end;
     }
+    return 0;
 }
 
-static void
-pids_below(int dir_fd, unsigned depth, struct pids *p)
+/* Takes dir_fd. A group that goes meanwhile has no processes; fails for want of memory only, with what was found. */
+static int
+pids_below(int dir_fd, unsigned depth, struct pids *p, struct err *err)
 {
     auto_free char *text = NULL;
     struct dirent *e;
     DIR *d;
+    int r = fd_read_file_at(dir_fd, "cgroup.procs", PROCS_FILE_MAX, &text, NULL, err);
 
-    if (fd_read_file_at(dir_fd, "cgroup.procs", PROCS_FILE_MAX, &text, NULL, NULL) == 0)
-        pids_parse(p, text);
+    if (r == 0)
+        r = pids_parse(p, text, err);
+    if (r != -CODE_RESOURCE_EXHAUSTED)
+        r = 0;
     d = depth < DEPTH_MAX ? fdopendir(dir_fd) : NULL;
     if (!d) {
         (void) fd_close(dir_fd);
-        return;
+        return r;
     }
-    while ((e = readdir(d))) {
+    while (r == 0 && (e = readdir(d))) {
         int fd;
 
         if (e->d_type != DT_DIR || e->d_name[0] == '.')
             continue;
         fd = openat(dir_fd, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (fd >= 0)
-            pids_below(fd, depth + 1, p);
+            r = pids_below(fd, depth + 1, p, err);
     }
     (void) closedir(d);
+    return r;
 }
 
 int
@@ -148,7 +167,7 @@ cgroup_pids(const char *text, uint32_t **ret, size_t *ret_n, struct err *err)
     static const char *const controllers[] = {"pids", "memory", "devices", "systemd", ""};
     auto_free char *dir = NULL;
     struct pids p = {0};
-    int fd;
+    int fd, r = 0;
 
     if (!text)
         return err_set(err, CODE_UNKNOWN, "the container has no cgroup");
@@ -156,7 +175,11 @@ cgroup_pids(const char *text, uint32_t **ret, size_t *ret_n, struct err *err)
         dir = cgroup_dir(text, controllers[i]);
     fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     if (fd >= 0)
-        pids_below(fd, 0, &p);
+        r = pids_below(fd, 0, &p, err);
+    if (r < 0) {
+        free(p.items);
+        return r;
+    }
     *ret = p.items;
     *ret_n = p.n;
     return 0;
@@ -232,7 +255,7 @@ kill_one(const char *hierarchy, const char *path)
     struct pids p = {0};
 
     if (fd >= 0)
-        pids_below(fd, 0, &p);
+        (void) pids_below(fd, 0, &p, NULL);
     for (size_t i = 0; i < p.n; i++)
         (void) kill((pid_t) p.items[i], SIGKILL);
     free(p.items);
@@ -280,11 +303,14 @@ cgroup_stats(const char *text, struct arena *a, char **ret_type, void **ret_valu
              struct err *err)
 {
     bool unified = cgroup_is_unified();
+    int r;
 
     if (!text)
         return err_set(err, CODE_NOT_FOUND, "cgroup does not exist: not found");
     *ret_type = arena_strdup(a, unified ? "io.containerd.cgroups.v2.Metrics"
                                         : "io.containerd.cgroups.v1.Metrics");
-    return unified ? cgroup_stats_v2(CGROUP_MOUNT, text, a, ret_value, ret_n, err)
-                   : cgroup_stats_v1(CGROUP_MOUNT, text, a, ret_value, ret_n, err);
+    cgroup_files_begin();
+    r = unified ? cgroup_stats_v2(CGROUP_MOUNT, text, a, ret_value, ret_n, err)
+                : cgroup_stats_v1(CGROUP_MOUNT, text, a, ret_value, ret_n, err);
+    return r < 0 ? r : cgroup_files_end(err);
 }

@@ -7,16 +7,41 @@
 
 #include "libross/base/fd.h"
 
+static bool starved;
+
+void
+cgroup_files_begin(void)
+{
+    starved = false;
+}
+
+int
+cgroup_files_end(struct err *err)
+{
+    return starved ? err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for a file of the cgroup")
+                   : 0;
+}
+
 char *
 cgroup_file_read(struct arena *a, const char *dir, const char *name)
 {
     auto_free char *path = xasprintf("%s/%s", dir, name);
     auto_free char *text = NULL;
+    char *ret = NULL;
     size_t n;
+    int r = fd_read_file_at(AT_FDCWD, path, CGROUP_FILE_MAX, &text, &n, NULL);
 
-    if (fd_read_file_at(AT_FDCWD, path, CGROUP_FILE_MAX, &text, &n, NULL) < 0)
-        return NULL;
-    return arena_strndup(a, text, n);
+    if (r == 0) {
+        n = strnlen(text, n);
+        ret = arena_try_alloc(a, n + 1);
+    }
+    if (ret) {
+        memcpy(ret, text, n);
+        ret[n] = '\0';
+    }
+    if (r == -CODE_RESOURCE_EXHAUSTED || (r == 0 && !ret))
+        starved = true;
+    return ret;
 }
 
 bool

@@ -7,9 +7,13 @@
 #include <stdint.h>
 
 #include "libross/base/arena.h"
+#include "libross/base/err.h"
 
 #define CGROUP_FILE_MAX (1024 * 1024)
 
+/* Between these two a file that is too large or that there is no memory for is told from one that is not there. */
+void cgroup_files_begin(void);
+int cgroup_files_end(struct err *err); /* 0, or -ResourceExhausted when there was such a file */
 /* The content of DIR/NAME in the arena, NULL when it cannot be read. */
 char *cgroup_file_read(struct arena *a, const char *dir, const char *name);
 /* One number; "max" is 2^64-1; 0 when missing or malformed. */

@@ -321,7 +321,9 @@ cgroup_stats_v1(const char *mount, const char *text, struct arena *a, void **ret
     hugetlb_read(&s, &m);
     if (!m.pids && !m.cpu && !m.memory && !m.blkio)
         return err_set(err, CODE_NOT_FOUND, "the container's cgroups are gone");
-    *ret_value = arena_alloc(a, io__containerd__cgroups__v1__metrics__get_packed_size(&m) + 1);
+    *ret_value = arena_try_alloc(a, io__containerd__cgroups__v1__metrics__get_packed_size(&m) + 1);
+    if (!*ret_value)
+        return err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for the statistics");
     *ret_n = io__containerd__cgroups__v1__metrics__pack(&m, *ret_value);
     return 0;
 }

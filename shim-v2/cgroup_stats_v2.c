@@ -302,7 +302,9 @@ cgroup_stats_v2(const char *mount, const char *text, struct arena *a, void **ret
     m.rdma->n_current = rdma_read(a, dir, "rdma.current", &m.rdma->current);
     m.rdma->n_limit = rdma_read(a, dir, "rdma.max", &m.rdma->limit);
     hugetlb_read(a, dir, &m);
-    *ret_value = arena_alloc(a, io__containerd__cgroups__v2__metrics__get_packed_size(&m) + 1);
+    *ret_value = arena_try_alloc(a, io__containerd__cgroups__v2__metrics__get_packed_size(&m) + 1);
+    if (!*ret_value)
+        return err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for the statistics");
     *ret_n = io__containerd__cgroups__v2__metrics__pack(&m, *ret_value);
     return 0;
 }

@@ -14,6 +14,7 @@
 #include "google/protobuf/timestamp.pb-c.h"
 #include "libross/base/clock.h"
 #include "libross/base/log.h"
+#include "libross/base/mem_try.h"
 #include "services/ttrpc/events/v1/events.pb-c.h"
 #include "types/event.pb-c.h"
 #include "types/mount.pb-c.h"
@@ -141,7 +142,8 @@ on_sent(int r, const struct err *err, void *arg)
         return;
     }
     if (r < 0)
-        log_error("containerd refused an event", KV_STR("topic", e->head->topic), KV_ERR(err));
+        log_error("containerd refused an event, or its answer was lost",
+                  KV_STR("topic", e->head->topic), KV_ERR(err));
     e->pause_ms = RETRY_FIRST_MS;
     pop(e);
     send_head(e);
@@ -194,21 +196,20 @@ events_drain(struct events *e, int64_t limit_ms, void (*fn)(void *arg), void *ar
 
 /* ---- making ---- */
 
-static void
-queue(struct events *e, const char *topic, const void *message)
+static bool
+has_room(struct events *e)
 {
-    const ProtobufCMessage *m = message;
-    size_t n = protobuf_c_message_get_packed_size(m);
-    struct event *v;
+    if (e->n < EVENTS_QUEUE_MAX)
+        return true;
+    if (e->dropped++ == 0)
+        log_error("too many events wait for containerd, dropping new ones");
+    return false;
+}
 
-    if (!e->channel)
-        return;
-    if (e->n >= EVENTS_QUEUE_MAX) {
-        if (e->dropped++ == 0)
-            log_error("too many events wait for containerd, dropping new ones");
-        return;
-    }
-    v = xmalloc(sizeof *v + n);
+/* Takes v, which has room for the message. */
+static void
+queue_in(struct events *e, const char *topic, const ProtobufCMessage *m, struct event *v)
+{
     *v = (struct event){.topic = topic,
                         .type = m->descriptor->name,
                         .time_ns = clock_now_ns(),
@@ -217,6 +218,34 @@ queue(struct events *e, const char *topic, const void *message)
     e->tail = &v->next;
     e->n++;
     send_head(e);
+}
+
+/* A message of numbers and names. */
+static void
+queue(struct events *e, const char *topic, const void *message)
+{
+    if (e->channel && has_room(e))
+        queue_in(e, topic, message,
+                 xmalloc(sizeof(struct event) + protobuf_c_message_get_packed_size(message)));
+}
+
+/* The mounts of a rootfs are as long as a client made them: without memory for them the event does not name them. */
+static void
+queue_create(struct events *e, Containerd__Events__TaskCreate *m)
+{
+    struct event *v;
+
+    if (!e->channel || !has_room(e))
+        return;
+    v = mem_try_realloc(NULL, sizeof *v + protobuf_c_message_get_packed_size(&m->base));
+    if (v) {
+        queue_in(e, "/tasks/create", &m->base, v);
+        return;
+    }
+    log_warn("no memory for an event, leaving the mounts out",
+             KV_STR("container", m->container_id));
+    m->n_rootfs = 0;
+    queue(e, "/tasks/create", m);
 }
 
 /* Generated fields are not const; packing does not change them. */
@@ -255,7 +284,7 @@ event_create(struct events *e, const char *id, const char *bundle, const struct 
     m.io = &mio;
     m.checkpoint = str(checkpoint);
     m.pid = pid;
-    queue(e, "/tasks/create", &m);
+    queue_create(e, &m);
     free(mounts);
     free(list);
 }

@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -11,6 +12,7 @@
 
 #include "google/protobuf/any.pb-c.h"
 #include "libross/base/fd.h"
+#include "libross/base/mem_try.h"
 #include "libross/json/json.h"
 #include "types/runc/options/oci.pb-c.h"
 #include "types/runtimeoptions/v1/api.pb-c.h"
@@ -63,6 +65,18 @@ str_set(char **field, const char *s)
 
 /* ---- protobuf ---- */
 
+static bool
+all_paths(const Containerd__Runc__V1__Options *m)
+{
+    const char *const names[] = {m->shim_cgroup, m->binary_name, m->root, m->criu_image_path,
+                                 m->criu_work_path};
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        if (names[i] && strlen(names[i]) >= PATH_MAX)
+            return false;
+    return true;
+}
+
 static int
 from_runc(const void *p, size_t n, struct runc_options *o, struct err *err)
 {
@@ -70,6 +84,11 @@ from_runc(const void *p, size_t n, struct runc_options *o, struct err *err)
 
     if (!m)
         return err_set(err, CODE_INVALID_ARGUMENT, "the runc options are malformed");
+    if (!all_paths(m)) {
+        containerd__runc__v1__options__free_unpacked(m, NULL);
+        return err_set(err, CODE_INVALID_ARGUMENT, "a runc option is longer than %d bytes",
+                       PATH_MAX);
+    }
     o->no_pivot_root = m->no_pivot_root;
     o->no_new_keyring = m->no_new_keyring;
     o->systemd_cgroup = m->systemd_cgroup;
@@ -137,13 +156,13 @@ field_set(struct runc_options *o, const struct field *f, char *value, bool quote
         *(uint32_t *) at = (uint32_t) v;
         return 0;
     case FIELD_STR:
-        if (!quoted)
+        if (!quoted || strlen(value) >= PATH_MAX)
             break;
         str_set(at, value);
         return 0;
     }
-    return err_set(err, CODE_INVALID_ARGUMENT, "runtime option %s has a wrong value: %s", f->toml,
-                   value);
+    return err_set(err, CODE_INVALID_ARGUMENT, "runtime option %s has a wrong value: %.200s",
+                   f->toml, value);
 }
 
 static int
@@ -180,9 +199,12 @@ toml_line(struct runc_options *o, char *line, struct err *err)
 static int
 from_toml(const char *text, size_t n, struct runc_options *o, struct err *err)
 {
-    auto_free char *copy = xstrndup(text, n);
+    auto_free char *copy = mem_try_strndup(text, n);
     char *save = NULL;
     int r;
+
+    if (!copy)
+        return err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for the runtime options");
 
     for (char *line = strtok_r(copy, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
         r = toml_line(o, line, err);

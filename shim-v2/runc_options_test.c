@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "libross/base/test.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "google/protobuf/any.pb-c.h"
+#include "libross/base/buf.h"
 #include "runc_options.h"
 #include "types/runc/options/oci.pb-c.h"
 #include "types/runtimeoptions/v1/api.pb-c.h"
@@ -14,7 +16,7 @@ static int
 from_toml_body(const char *toml, struct runc_options *ret, struct err *err)
 {
     Runtimeoptions__V1__Options m = RUNTIMEOPTIONS__V1__OPTIONS__INIT;
-    unsigned char bytes[4096];
+    unsigned char bytes[2 * PATH_MAX];
     size_t n;
 
     m.config_body.data = (unsigned char *) (uintptr_t) toml;
@@ -119,6 +121,23 @@ refuses_what_is_too_large(void **state)
 }
 
 static void
+options_that_are_paths_are_no_longer_than_paths(void **state)
+{
+    AUTO(buf) body = BUF_INIT(64 * 1024);
+    struct runc_options o = {0};
+    struct err err = {0};
+
+    (void) state;
+    for (size_t n = PATH_MAX - 1; n <= PATH_MAX; n++) {
+        buf_clear(&body);
+        assert_ok(buf_printf(&body, &err, "BinaryName = \"%0*d\"\n", (int) n, 0), &err);
+        assert_int_equal(from_toml_body(body.data, &o, &err),
+                         n < PATH_MAX ? 0 : -CODE_INVALID_ARGUMENT);
+        runc_options_done(&o);
+    }
+}
+
+static void
 json_file_keeps_what_was_said(void **state)
 {
     AUTO(runc_options) o = {.binary_name = xstrdup("crun"), .io_gid = 5, .no_new_keyring = true};
@@ -145,6 +164,7 @@ main(void)
         cmocka_unit_test(refuses_malformed_options),
         cmocka_unit_test(unknown_and_empty_options_say_nothing),
         cmocka_unit_test(refuses_what_is_too_large),
+        cmocka_unit_test(options_that_are_paths_are_no_longer_than_paths),
         cmocka_unit_test(json_file_keeps_what_was_said),
     };
 

@@ -17,6 +17,7 @@
 #include "google/protobuf/timestamp.pb-c.h"
 #include "libross/base/clock.h"
 #include "libross/base/log.h"
+#include "libross/base/mem_try.h"
 #include "runtime/task/v2/shim.pb-c.h"
 #include "runtime/task/v3/shim.pb-c.h"
 #include "types/mount.pb-c.h"
@@ -33,11 +34,12 @@ SAME(UpdateTaskRequest, "v2 and v3 differ");
 SAME(ConnectResponse, "v2 and v3 differ");
 #undef SAME
 
-#define EXEC_SPEC_MAX     (1024 * 1024)
-#define MOUNTS_MAX        128
-#define MOUNT_OPTIONS_MAX 4096
-#define MOUNTS_SIZE_MAX   (256 * 1024) /* bytes of all strings; the kernel takes a page of options */
-#define NAME_SIZE_MAX     8192         /* bytes of a path or URI in a request */
+#define EXEC_SPEC_MAX        (1024 * 1024)
+#define MOUNTS_MAX           128
+#define MOUNT_OPTIONS_MAX    4096
+#define MOUNTS_SIZE_MAX      (256 * 1024) /* bytes of all strings; the kernel takes a page of options */
+#define NAME_SIZE_MAX        8192         /* bytes of a path or URI in a request */
+#define EMPTY_NAMESPACES_MAX 16           /* there are eight kinds */
 
 /* What is left to do when an operation has ended. */
 struct pending {
@@ -127,6 +129,38 @@ mount_size(const Containerd__Types__Mount *m)
     return n;
 }
 
+/* A string whose length its sender chose. */
+static int
+text_copy(const char *s, char **ret, struct err *err)
+{
+    char *copy = mem_try_strndup(str(s), strlen(str(s)));
+
+    if (!copy)
+        return err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for a mount");
+    free(*ret);
+    *ret = copy;
+    return 0;
+}
+
+static int
+mount_from(const Containerd__Types__Mount *item, struct mount *m, struct err *err)
+{
+    int r = text_copy(item->type, &m->type, err);
+
+    if (r == 0)
+        r = text_copy(item->source, &m->source, err);
+    if (r == 0)
+        r = text_copy(item->target, &m->target, err);
+    for (size_t k = 0; k < item->n_options && r == 0; k++) {
+        char *option = NULL;
+
+        r = text_copy(item->options[k], &option, err);
+        if (r == 0)
+            strv_take(&m->options, option);
+    }
+    return r;
+}
+
 static int
 mounts_from(Containerd__Types__Mount *const *items, size_t n, struct mount_list *ret,
             struct err *err)
@@ -136,7 +170,7 @@ mounts_from(Containerd__Types__Mount *const *items, size_t n, struct mount_list 
     if (n > MOUNTS_MAX)
         return err_set(err, CODE_INVALID_ARGUMENT, "a rootfs has more than %d mounts", MOUNTS_MAX);
     for (size_t i = 0; i < n; i++) {
-        struct mount *m;
+        int r;
 
         size += mount_size(items[i]);
         if (items[i]->n_options > MOUNT_OPTIONS_MAX || size > MOUNTS_SIZE_MAX)
@@ -144,11 +178,9 @@ mounts_from(Containerd__Types__Mount *const *items, size_t n, struct mount_list 
                 err, CODE_INVALID_ARGUMENT,
                 "a mount has more than %d options, or those of a rootfs more than %d bytes",
                 MOUNT_OPTIONS_MAX, MOUNTS_SIZE_MAX);
-        m = mount_list_add(ret, str(items[i]->type), str(items[i]->source));
-        free(m->target);
-        m->target = xstrdup(str(items[i]->target));
-        for (size_t k = 0; k < items[i]->n_options; k++)
-            strv_add(&m->options, items[i]->options[k]);
+        r = mount_from(items[i], mount_list_add(ret, "", ""), err);
+        if (r < 0)
+            return r;
     }
     return 0;
 }
@@ -481,6 +513,7 @@ do_pids(struct rpc_call *call, void *impl, const void *request, void *reply, str
     const Containerd__Task__V2__PidsRequest *m = request;
     Containerd__Task__V2__PidsResponse *answer = reply;
     struct arena *a = rpc_call_arena(call);
+    Containerd__V1__Types__ProcessInfo *infos;
     auto_free uint32_t *pids = NULL;
     struct container *c;
     size_t n;
@@ -498,9 +531,12 @@ do_pids(struct rpc_call *call, void *impl, const void *request, void *reply, str
         pids = xmalloc(sizeof *pids);
         pids[n++] = (uint32_t) c->init.pid;
     }
-    answer->processes = arena_alloc(a, (n + 1) * sizeof *answer->processes);
+    answer->processes = arena_try_alloc(a, n * sizeof *answer->processes);
+    infos = arena_try_alloc(a, n * sizeof *infos);
+    if (!answer->processes || !infos)
+        return err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for %zu processes", n);
     for (size_t i = 0; i < n; i++) {
-        Containerd__V1__Types__ProcessInfo *info = arena_alloc(a, sizeof *info);
+        Containerd__V1__Types__ProcessInfo *info = &infos[i];
         const struct process *p = exec_of_pid(c, pids[i]);
 
         containerd__v1__types__process_info__init(info);
@@ -591,6 +627,20 @@ do_update(struct rpc_call *call, void *impl, const void *request, void *reply, s
 }
 
 static int
+checkpoint_names_check(const Containerd__Runc__V1__CheckpointOptions *o, struct err *err)
+{
+    const char *const paths[] = {o->image_path, o->work_path, o->parent_path};
+    int r = names_check(paths, ARRAY_LEN(paths), err);
+
+    if (r == 0 && o->n_empty_namespaces > EMPTY_NAMESPACES_MAX)
+        return err_set(err, CODE_INVALID_ARGUMENT, "more than %d empty namespaces",
+                       EMPTY_NAMESPACES_MAX);
+    if (r == 0)
+        r = names_check((const char *const *) o->empty_namespaces, o->n_empty_namespaces, err);
+    return r;
+}
+
+static int
 do_checkpoint(struct rpc_call *call, void *impl, const void *request, void *reply, struct err *err)
 {
     const Containerd__Task__V2__CheckpointTaskRequest *m = request;
@@ -602,6 +652,9 @@ do_checkpoint(struct rpc_call *call, void *impl, const void *request, void *repl
     (void) reply;
     if (r < 0)
         return r;
+    r = names_check(&how.image_path, 1, err);
+    if (r < 0)
+        return r;
     if (how.image_path[0] != '/')
         return err_set(err, CODE_INVALID_ARGUMENT, "the checkpoint path '%.200s' is not absolute",
                        how.image_path);
@@ -610,6 +663,9 @@ do_checkpoint(struct rpc_call *call, void *impl, const void *request, void *repl
             rpc_call_allocator(call), m->options->value.len, m->options->value.data);
         if (!o)
             return err_set(err, CODE_INVALID_ARGUMENT, "the checkpoint options are malformed");
+        r = checkpoint_names_check(o, err);
+        if (r < 0)
+            return r;
         how.leave_running = !o->exit;
         how.open_tcp = o->open_tcp;
         how.external_unix_sockets = o->external_unix_sockets;

@@ -25,6 +25,7 @@
 #include "github.com/containerd/ttrpc/request.pb-c.h"
 #include "libross/base/clock.h"
 #include "libross/base/fd.h"
+#include "libross/base/mem_try.h"
 #include "ttrpc_dial.h"
 #include "ttrpc_frame.h"
 
@@ -85,7 +86,9 @@ packed_new(const ProtobufCMessage *msg, struct packed **ret, struct err *err)
     if (n > TTRPC_FRAME_MAX)
         return err_set(err, CODE_RESOURCE_EXHAUSTED, "message of %zu bytes exceeds %d", n,
                        TTRPC_FRAME_MAX);
-    p = xmalloc(sizeof *p + n);
+    p = mem_try_realloc(NULL, sizeof *p + n);
+    if (!p)
+        return err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for a message of %zu bytes", n);
     p->next = NULL;
     p->n = protobuf_c_message_pack(msg, p->bytes);
     *ret = p;
@@ -181,8 +184,10 @@ frame_write(struct channel *ch, const struct call_ctx *ctx, uint32_t id, enum tt
                              .type = (uint8_t) type,
                              .flags = flags};
     size_t n = TTRPC_HEADER_SIZE + h.length;
-    auto_free unsigned char *bytes = xmalloc(n);
+    auto_free unsigned char *bytes = mem_try_realloc(NULL, n);
 
+    if (!bytes)
+        return err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for a message of %zu bytes", n);
     ttrpc_header_format(&h, bytes);
     if (payload)
         memcpy(bytes + TTRPC_HEADER_SIZE, payload->bytes, payload->n);
@@ -251,7 +256,7 @@ stream_put(struct stream *s, const void *bytes, size_t n)
     struct packed *p = NULL;
 
     if (s->n < QUEUE_MAX && s->bytes + n <= QUEUE_BYTES)
-        p = malloc(sizeof *p + n);
+        p = mem_try_realloc(NULL, sizeof *p + n);
     if (!p) {
         s->ended = true;
         (void) err_set(&s->end, CODE_RESOURCE_EXHAUSTED, "the stream has too many unread messages");

@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 
 #include "libross/base/fd.h"
+#include "libross/base/mem_try.h"
 
 #define READ_SIZE      4096
 #define READS_PER_TURN 16 /* then other connections have their turn */
@@ -237,7 +238,9 @@ ttrpc_conn_send(struct ttrpc_conn *c, uint32_t stream_id, enum ttrpc_type type, 
     if (c->broken)
         return 0;
     if (n + TTRPC_HEADER_SIZE > sizeof small)
-        bytes = xmalloc(n + TTRPC_HEADER_SIZE);
+        bytes = mem_try_realloc(NULL, n + TTRPC_HEADER_SIZE);
+    if (!bytes)
+        return err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for a message of %zu bytes", n);
     ttrpc_header_format(&h, bytes);
     if (msg)
         (void) protobuf_c_message_pack(msg, bytes + TTRPC_HEADER_SIZE);

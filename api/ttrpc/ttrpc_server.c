@@ -23,6 +23,7 @@
 #include "libross/base/clock.h"
 #include "libross/base/fd.h"
 #include "libross/base/log.h"
+#include "libross/base/mem_try.h"
 #include "ttrpc_conn.h"
 
 #define ACCEPTS_PER_TURN 16
@@ -164,8 +165,11 @@ send_reply(struct client *c, struct call *call, const ProtobufCMessage *reply, s
     if (n > TTRPC_FRAME_MAX)
         return err_set(err, CODE_RESOURCE_EXHAUSTED, "answer of %zu bytes exceeds %d", n,
                        TTRPC_FRAME_MAX);
-    if (n > sizeof small)
-        big = xmalloc(n);
+    if (n > sizeof small) {
+        big = mem_try_realloc(NULL, n);
+        if (!big)
+            return err_set(err, CODE_RESOURCE_EXHAUSTED, "no memory for an answer of %zu bytes", n);
+    }
     res.payload.data = big ? big : small;
     res.payload.len = protobuf_c_message_pack(reply, res.payload.data);
     return ttrpc_conn_send(c->conn, call->stream_id, TTRPC_RESPONSE, 0, &res.base, err);

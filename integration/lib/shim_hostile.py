@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 
+from shim_client import Events
 from ttrpc import Client, field, fields, frame, request
 
 SHIM, RUNTIME, DIR = sys.argv[1:]
@@ -183,6 +184,11 @@ def requests():
     expect("200 mounts", create(client, "mnt", bundle("mnt2"), many)[0], INVALID)
     expect("options without end", create(client, "mnt", bundle("mnt3"), field(3, field(1, "bind") + field(2, "/x") + field(4, "o" * 500000)))[0], INVALID)
     expect("options of a runtime without end", create(client, "mnt", bundle("mnt4"), field(10, field(1, "containerd.runc.v1.Options") + field(2, "o" * 500000)))[0], INVALID)
+    expect("an option of a runtime that is no path", create(client, "mnt", bundle("mnt5"), field(10, field(1, "containerd.runc.v1.Options") + field(2, field(6, "o" * 5000))))[0], INVALID)
+    long = field(1, "req") + field(2, "/" + "c" * 9000)
+    expect("checkpoint path without end", client.call("Checkpoint", long)[0], INVALID)
+    for bad in (field(9, "/" + "w" * 9000), field(8, "/" + "i" * 9000), b"".join(field(6, "net") for _ in range(100))):
+        expect("checkpoint options without end", client.call("Checkpoint", field(1, "req") + field(2, "/c") + field(3, field(1, "x") + field(2, bad)))[0], INVALID)
     expect("exec junk", client.call("Exec", field(1, "req") + field(2, "junk") + field(7, field(1, "x") + field(2, "junk")))[0], INVALID)
     expect("exec", client.call("Exec", field(1, "req") + field(2, "junk") + field(7, field(1, "x") + field(2, "{}")))[0], OK)
     expect("exec twice", client.call("Exec", field(1, "req") + field(2, "junk") + field(7, field(1, "x") + field(2, "{}")))[0], EXISTS)
@@ -257,15 +263,20 @@ def descriptors():
 
 def memory():
     """The N-th allocation of a size that comes from outside fails, for every N of a container's life: one call may fail or its connection may
-    close, the shim lives on, and the same call repeated goes through."""
-    n = failed = 0
+    close, the shim lives on, and the same call repeated goes through. Its events arrive, each once, in their order. Requests, answers and events
+    are longer than what is packed without an allocation."""
+    n = failed = never_ran = lives = 0
+    hit = None
+    events = Events(DIR + "/events.sock")
     while True:
-        n += 1
+        n += 7 if hit == "Stats" else 1  # which reads some fifty files alike
+        lives += 1
+        hit = None
         name = f"mem{n}"
         path = bundle(name)
         log = path + "/log"
         open(log, "w").close()
-        env = {"ROSS_FAULT_ALLOC": str(n)}
+        env = {"ROSS_FAULT_ALLOC": str(n), "ROSS_FAULT_ALLOC_TOLD": path + "/told", "TTRPC_ADDRESS": DIR + "/events.sock"}
         r = start(name, options(), env, path)
         if r.returncode:  # the helper has the same limit, and says one sentence
             expect("start without memory", (r.stdout, r.stderr.count(b"\n") >= 1), (b"", True))
@@ -278,13 +289,15 @@ def memory():
         box = field(1, name)
         e = box + field(2, "e")
         big = json.dumps({"args": ["true"], "env": ["X=" + "y" * 100000]})
-        io = field(6, f"{path}/out")
-        open(f"{path}/out", "w").close()
-        before = failed
+        out = f"{path}/{'x' * 250}/{'y' * 250}/{'z' * 250}"
+        os.makedirs(out)
+        io = field(6, out + "/out") + field(7, out + "/out")
+        open(out + "/out", "w").close()
+        io += field(3, field(1, "tmpfs") + field(2, "tmpfs") + b"".join(field(4, "size=" + str(i).zfill(200) + "k") for i in range(100, 107)))
         for method, payload in (("Create", box + field(2, path) + field(10, options()) + io), ("Start", box), ("Connect", box),
-                                ("Exec", e + field(7, field(1, "x") + field(2, big))), ("Start", e), ("Wait", e), ("State", e), ("Pids", box), ("Stats", box),
+                                ("Exec", e + field(7, field(1, "x") + field(2, big))), ("Start", e), ("Wait", e), ("State", e), ("Pids", box),
                                 ("Update", box + field(2, field(1, "x") + field(2, json.dumps({"pids": {"limit": 10}})))), ("Pause", box), ("Resume", box),
-                                ("Delete", e), ("Kill", box + field(3, 9)), ("Wait", box), ("Delete", box), ("Shutdown", box)):
+                                ("Delete", e), ("Kill", box + field(3, 9)), ("Wait", box), ("Stats", box), ("Delete", box), ("Shutdown", box)):
             for attempt in range(3):
                 try:
                     code, message, reply = client.call(method, payload)
@@ -295,17 +308,81 @@ def memory():
                 if code == OK or (attempt and code in (EXISTS, UNKNOWN, NOT_FOUND)):
                     break
                 failed += 1
+                hit = method
             else:
                 sys.exit(f"{method} with allocation {n} missing: {code} {message}")
             if method == "Connect":
                 shims.append(dict(fields(reply))[1])
+            if (method, payload) == ("Start", e):
+                ran = code == OK
             if method == "State":
                 expect(f"state with allocation {n} missing", dict(fields(reply))[4], 3)
-        if failed == before and n > 20:  # the life was over before
+        events.wait(name, "/tasks/delete")
+        # an exec that could not be started is over, and was never said to have begun
+        expect(f"events with allocation {n} missing", [t for t in events.topics(name) if t != "/tasks/exec-added"],
+               ["/tasks/" + t for t in ("create", "start", *(("exec-started", "exit") if ran else ()), "paused", "resumed", "exit", "delete")])
+        never_ran += not ran
+        if not os.path.exists(path + "/told"):  # the life was over before
             break
-    if n < 25:
-        sys.exit(f"only {n} allocations were walked")
-    print(f"  {n} lives, in each one allocation less; {failed} calls failed and went through when repeated")
+    if lives < 50:
+        sys.exit(f"only {lives} allocations were walked")
+    expect("execs that could not be started are few", never_ran * 4 < lives, True)
+    print(f"  {lives} lives, in each one of {n} allocations less; {failed} calls failed and went through when repeated")
+
+
+def little_memory():
+    """What is asked for needs more memory than there is: a call fails or its connection closes, and the small ones go on."""
+    client, address, pid = up("little")
+    with open(f"/proc/{pid}/status") as f:
+        size = [int(l.split()[1]) for l in f if l.startswith("VmSize")][0] * 1024
+    resource.prlimit(pid, resource.RLIMIT_AS, (size + 300 * 1024, resource.RLIM_INFINITY))
+    box = field(1, "little")
+    text = json.dumps({"args": ["true"], "env": ["X=" + "y" * 900000]})
+    options = b"".join(field(4, "o" * 4000) for _ in range(60))
+    mounts = b"".join(field(3, field(1, "tmpfs") + field(2, "tmpfs") + field(4, "o" * 100)) for _ in range(128))
+    failed = 0
+    for method, payload in (("Exec", box + field(2, "big") + field(7, field(1, "x") + field(2, text))), ("Update", box + field(2, field(1, "x") + field(2, text))),
+                            ("State", box + field(2, "s" * (4 * 1024 * 1024 - 200))), ("Create", field(1, "two") + field(2, bundle("two")) + field(3, field(1, "tmpfs") + options)),
+                            ("Create", field(1, "three") + field(2, bundle("three")) + mounts)):
+        try:
+            code = Client(address, 60).call(method, payload)[0]
+            expect(f"{method} without memory succeeds", code == OK, False)
+        except EOFError:
+            code = None
+        failed += code in (EXHAUSTED, None)
+        alive(client, "little")
+    if failed < 3:
+        sys.exit(f"only {failed} calls met the limit")
+    e = box + field(2, "small")
+    expect("a small exec", client.call("Exec", e + field(7, field(1, "x") + field(2, "{}")))[0], OK)
+    resource.prlimit(pid, resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    expect("start of the small exec", client.call("Start", e)[0], OK)
+    down(client, "little", pid)
+
+
+def requests_after_close():
+    """Half a connection is closed, or a task deleted: what was asked before is answered, what is asked after it says what is missing."""
+    client, address, pid = up("after")
+    peer = Client(address)
+    peer.begin("Wait", field(1, "after"))
+    peer.begin("State", field(1, "after"))
+    peer.s.shutdown(socket.SHUT_WR)
+    expect("State on a half-closed connection", peer.recv()[0], 3)
+    e = field(1, "after") + field(2, "e")
+    expect("exec", client.call("Exec", e + field(7, field(1, "x") + field(2, "{}")))[0], OK)
+    expect("start", client.call("Start", e)[0], OK)
+    expect("wait", client.call("Wait", e)[0], OK)
+    expect("close", client.call("CloseIO", e + field(3, 1))[0], OK)
+    expect("close again", client.call("CloseIO", e + field(3, 1))[0], OK)
+    expect("delete", client.call("Delete", e)[0], OK)
+    for method in ("Start", "Delete", "Kill", "State", "Wait", "CloseIO", "ResizePty"):
+        expect(method + " of a deleted exec", client.call(method, e)[0], NOT_FOUND)
+    expect("kill", client.call("Kill", field(1, "after") + field(3, 9))[0], OK)
+    expect("Wait on a half-closed connection", peer.recv()[0], 1)
+    expect("delete", client.call("Delete", field(1, "after"))[0], OK)
+    for method in ("Start", "Delete", "Pause", "Resume", "Kill", "State", "Wait", "CloseIO", "ResizePty", "Pids", "Stats", "Update", "Exec"):
+        expect(method + " of a deleted task", client.call(method, field(1, "after") + field(2, "e" if method == "Exec" else ""))[0], NOT_FOUND)
+    client.call("Shutdown", field(1, "after"))
 
 
 def walk_here():
@@ -316,7 +393,7 @@ def walk_here():
 
 os.makedirs(DIR + "/runtime/hostile", exist_ok=True)
 try:
-    for step in (bootstrap, frames, requests, runtimes, descriptors, *((memory,) if walk_here() else ())):
+    for step in (bootstrap, frames, requests, requests_after_close, runtimes, descriptors, *(() if os.environ.get("SANITIZED") else (little_memory,)), *((memory,) if walk_here() else ())):
         print("-", step.__name__, flush=True)
         step()
 finally:

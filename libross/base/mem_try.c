@@ -2,17 +2,28 @@
 /* Memory that may not be there, and a way for tests to say when. */
 #include "mem_try.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #ifdef ROSS_FAULTS
+static void
+say_told(void)
+{
+    static const char text[] = "an allocation fails as told\n";
+    const char *path = getenv("ROSS_FAULT_ALLOC_TOLD");
+
+    (void) !write(STDERR_FILENO, text, sizeof text - 1);
+    if (path)
+        (void) close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+}
+
 static bool
 told_to_fail(void)
 {
     static _Atomic long left = -1;
-    static const char text[] = "an allocation fails as told\n";
     const char *value;
 
     if (left < 0) {
@@ -21,7 +32,7 @@ told_to_fail(void)
     }
     if (left == 0 || --left > 0)
         return false;
-    (void) !write(STDERR_FILENO, text, sizeof text - 1);
+    say_told();
     return true;
 }
 #else

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "libross/base/mem_try.h"
+
 #define STRING_MAX      (64 * 1024) /* of a string that is kept */
 #define KEY_MAX         32          /* of a key that is looked for */
 #define ANNOTATIONS_MAX 4096
@@ -182,7 +184,10 @@ take_string(struct reader *r, char **ret)
     if (len > STRING_MAX)
         return bad(r, "a string is too long");
     free(*ret);
-    *ret = xmalloc(len + 1);
+    *ret = mem_try_realloc(NULL, len + 1);
+    if (!*ret)
+        return err_set(r->err, CODE_RESOURCE_EXHAUSTED, "runtime spec: no memory for %zu bytes",
+                       len);
     return read_string(r, *ret, len + 1, NULL);
 }
 
