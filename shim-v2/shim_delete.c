@@ -109,7 +109,8 @@ creation_exclude(const struct shim_args *args, const char *bundle, const struct 
     };
     struct err err = {0};
 
-    if (bundle_lock_wait(bundle, &how, ret_fd, &err) < 0)
+    /* a bundle that is gone has nothing that could be made */
+    if (bundle_lock_wait(bundle, &how, ret_fd, &err) < 0 && err.sys_errno != ENOENT)
         (void) dprintf(STDERR_FILENO, "%s: %s\n", SHIM_SELF_NAME, err.msg);
 }
 
