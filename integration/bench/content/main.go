@@ -2,9 +2,9 @@
 
 // Measures a content service behind a socket through containerd's Go proxy client: one line "NAME VALUE" a figure.
 //
-//	content-bench ADDRESS NAMESPACE MODE     MODE: speed PID | big | write N | read N | info N | beside | fill N | null
+//	content-bench ADDRESS NAMESPACE MODE     MODE: speed PID | big | write N | read N | info N | beside | many N OTHER | null
 //
-// null serves ADDRESS itself and throws away what is written: what the client could reach with a store that costs nothing.
+// many gives OTHER a hundred blobs and ADDRESS N, and looks things up in both by turns. null serves ADDRESS itself and throws away what is written: what the client could reach with a store that costs nothing.
 package main
 
 import (
@@ -149,26 +149,97 @@ func smallBlobs(ctx context.Context, cs content.Store, clients, each int) float6
 	return float64(clients*each) / time.Since(start).Seconds()
 }
 
-func lookups(ctx context.Context, cs content.Store) {
+// list walks all blobs: microseconds for each, and up to 1000 digests spread over them.
+func list(ctx context.Context, cs content.Store, expected int) (float64, []digest.Digest) {
 	var some []digest.Digest
 	start := time.Now()
 	n := 0
 	must(cs.Walk(ctx, func(i content.Info) error {
-		n++
-		if len(some) < 1000 {
+		if n%(expected/1000+1) == 0 {
 			some = append(some, i.Digest)
 		}
+		n++
 		return nil
 	}))
 	took := time.Since(start)
-	fmt.Printf("blobs %d\n", n)
-	fmt.Printf("list_us_per_blob %.1f\n", float64(took.Microseconds())/float64(n))
-	start = time.Now()
-	for i := 0; i < 2000; i++ {
+	if n < expected {
+		must(fmt.Errorf("%d blobs are listed, not %d", n, expected))
+	}
+	return float64(took.Microseconds()) / float64(n), some
+}
+
+func look(ctx context.Context, cs content.Store, some []digest.Digest, n int) float64 {
+	start := time.Now()
+	for i := 0; i < n; i++ {
 		_, err := cs.Info(ctx, some[i%len(some)])
 		must(err)
 	}
-	fmt.Printf("info_per_s %.0f\n", 2000/time.Since(start).Seconds())
+	return float64(n) / time.Since(start).Seconds()
+}
+
+func lookups(ctx context.Context, cs content.Store) {
+	us, some := list(ctx, cs, 1)
+	fmt.Printf("list_us_per_blob %.1f\n", us)
+	fmt.Printf("info_per_s %.0f\n", look(ctx, cs, some, 2000))
+}
+
+// fill writes n blobs as fast as they go in: many clients, and a blob is one message.
+func fill(ctx context.Context, api contentapi.ContentClient, n int) {
+	const clients = 32
+	var wg sync.WaitGroup
+	for c := 0; c < clients; c++ {
+		wg.Add(1)
+		go func(c int) {
+			defer wg.Done()
+			for i := c; i < n; i += clients {
+				p, d := fresh(2048)
+				stream, err := api.Write(ctx)
+				must(err)
+				must(stream.Send(&contentapi.WriteContentRequest{Action: contentapi.WriteActionCommit, Ref: fmt.Sprintf("fill-%d-%d", unique, i),
+					Total: d.Size, Expected: d.Digest, Data: p}))
+				rp, err := stream.Recv()
+				must(err)
+				if rp.Offset != d.Size || rp.Digest != d.Digest {
+					must(fmt.Errorf("a blob of %d bytes was committed as %d bytes", d.Size, rp.Offset))
+				}
+				must(stream.CloseSend())
+				if _, err = stream.Recv(); err != io.EOF {
+					must(fmt.Errorf("a commit does not end its stream: %v", err))
+				}
+			}
+		}(c)
+	}
+	wg.Wait()
+}
+
+// many compares look-ups in a store of a hundred blobs and in one of n, by turns, so that a busy machine is busy for both.
+func many(ctx context.Context, conns [2]*grpc.ClientConn, n int) {
+	const rounds = 15
+	var lists, infos [2][]float64
+	var stores [2]content.Store
+	sizes := [2]int{100, n}
+	for s, conn := range conns {
+		api := contentapi.NewContentClient(conn)
+		stores[s] = proxy.NewContentStore(api)
+		start := time.Now()
+		fill(ctx, api, sizes[s])
+		fmt.Fprintf(os.Stderr, "%d blobs were written in %.0f s\n", sizes[s], time.Since(start).Seconds())
+	}
+	for i := 0; i < rounds; i++ {
+		for s, cs := range stores {
+			us, some := list(ctx, cs, sizes[s])
+			lists[s] = append(lists[s], us)
+			infos[s] = append(infos[s], look(ctx, cs, some, 500))
+		}
+	}
+	fmt.Printf("%-30s %12d %10d   ratio\n", "blobs", sizes[0], sizes[1])
+	for _, row := range []struct {
+		name string
+		v    [2][]float64
+	}{{"info_per_s", infos}, {"list_us_per_blob", lists}} {
+		few, all := median(row.v[0]), median(row.v[1])
+		fmt.Printf("%-30s %12.1f %10.1f  %6.2f\n", row.name, few, all, all/few)
+	}
 }
 
 // besideWrite: what four clients wait for an Info while 256 MiB are written.
@@ -228,16 +299,25 @@ func count() int {
 	return n
 }
 
-func main() {
-	address, ns, mode := os.Args[1], os.Args[2], os.Args[3]
-	if mode == "null" {
-		serveNull(address)
-		return
-	}
+func dial(address string) *grpc.ClientConn {
 	conn, err := grpc.Dial(dialer.DialAddress(address), grpc.WithInsecure(), grpc.WithContextDialer(dialer.ContextDialer),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(16<<20), grpc.MaxCallSendMsgSize(16<<20)))
 	must(err)
+	return conn
+}
+
+func main() {
+	address, ns, mode := os.Args[1], os.Args[2], os.Args[3]
 	ctx := namespaces.WithNamespace(context.Background(), ns)
+	switch mode {
+	case "null":
+		serveNull(address)
+		return
+	case "many": // no collection is asked for, so no lease is needed
+		many(ctx, [2]*grpc.ClientConn{dial(os.Args[5]), dial(address)}, count())
+		return
+	}
+	conn := dial(address)
 	l, err := leasesapi.NewLeasesClient(conn).Create(ctx, &leasesapi.CreateRequest{ID: fmt.Sprintf("bench-%d", unique)})
 	must(err)
 	ctx = leases.WithLease(ctx, l.Lease.ID)
@@ -261,9 +341,5 @@ func main() {
 		besideWrite(ctx, cs)
 	case "info":
 		infos(ctx, cs, count())
-	case "fill":
-		n := count()
-		fmt.Printf("fill_per_s %.0f\n", smallBlobs(ctx, cs, 16, n/16))
-		lookups(ctx, cs)
 	}
 }
