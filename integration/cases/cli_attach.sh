@@ -106,6 +106,9 @@ expect "last " names -a -f label=team=red
 expect "last " names -a -f label=team
 expect "" names -a -f label=team=blue
 expect "second " names -a -f ancestor=made:1
+id=$(ross image inspect made:1 | jq -r '.[0].Id')
+expect "second " names -a -f ancestor="$id"
+expect "second " names -a -f ancestor="${id:7:12}"
 expect "last " names -a -f volume=vol
 expect "last " names -a -f volume=/data
 expect "tty " names -a -f before=plain

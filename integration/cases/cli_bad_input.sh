@@ -131,7 +131,6 @@ done <<R
 125|nobody who could write|exec -di here cat
 125|needs a terminal|exec -it here sh
 127|no-such-command|exec here no-such-command
-125|has no log|logs other
 2|logs|logs --tail some here
 125|--since|events --since yesterday
 125|--filter|events -f colour=red

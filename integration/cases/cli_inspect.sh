@@ -18,6 +18,9 @@ expect "10.213.7.9 10.213.7.9/24 10.213.7.1" look '{{(index .NetworkSettings.Net
 expect "10.213.7.9" look '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}' web
 expect "$(ross exec web cat /sys/class/net/eth0/address)" look '{{.NetworkSettings.MacAddress}}' web
 expect "$(ross network inspect lan | jq -r '.[0].Id // .[0].id')" look '{{.NetworkSettings.Networks.lan.NetworkID}}' web
+image=$(ross image inspect demo | jq -r '.[0].Id')
+case $image in sha256:*) ;; *) fail "the image's id is '$image'" ;; esac
+expect "$image docker.io/library/demo:latest docker.io/library/demo:latest" look '{{.Image}} {{.Config.Image}} {{.ImageName}}' web
 expect "127.0.0.1:$port" look '{{(index (index .NetworkSettings.Ports "80/tcp") 0).HostIp}}:{{(index (index .NetworkSettings.Ports "80/tcp") 0).HostPort}}' web
 expect "$port" look '{{(index .HostConfig.PortBindings "80/tcp" 0).HostPort}}' web
 expect www look '{{index .NetworkSettings.Networks.lan.Aliases 0}}' web
@@ -37,6 +40,10 @@ expect "lan" look '{{range .NetworkSettings.Networks}}{{if .NetworkID}}lan{{end}
 [[ $(look '{{.State.StartedAt}}' web) < $(look '{{.State.FinishedAt}}' web) ]] || fail "times: $(look '{{json .State}}' web)"
 ross ps -a --format '{{.Status}}' | finds -E '^Exited \(137\) .* ago$' || fail "status: $(ross ps -a --format '{{.Status}}')"
 expect "" ross ps -a --format '{{.Ports}}'
+
+# a network is a phase of its own
+ross run --rm --timing --network lan demo true 2>"$WORK/timing"
+expect 1 grep -c '^network ' "$WORK/timing"
 
 # --- a container that takes more memory than it may have
 if [ -d /sys/fs/cgroup/memory ] || grep -qw memory /sys/fs/cgroup/cgroup.controllers 2>/dev/null; then

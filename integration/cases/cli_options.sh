@@ -107,8 +107,23 @@ rm -f "$WORK/cid"
 ross create --cidfile "$WORK/cid" --name withid demo true >/dev/null
 expect "$(ross inspect -f '{{.Id}}' withid)" cat "$WORK/cid"
 ross rm withid >/dev/null
-ross run --rm --network none --timing demo true 2>"$WORK/timing"
-grep -q start "$WORK/timing" || fail "--timing: $(cat "$WORK/timing")"
+# every phase once, and together they are the total
+phases() {
+    local want=$1 got
+    shift
+    ross "$@" 2>"$WORK/timing" >/dev/null
+    got=$(sed -E 's/ +[0-9.]+ ms$//' "$WORK/timing" | tr '\n' ',')
+    [ "$got" = "$want" ] || fail "$*: phases '$got', not '$want'"
+    awk '$NF != "ms" { exit 1 } /^total / { total = $(NF - 1); next } { sum += $(NF - 1); n++ }
+        END { d = sum - total; exit !(total > 0 && d * d <= (n * 0.011) ^ 2) }' "$WORK/timing" || fail "$*: $(cat "$WORK/timing")"
+}
+phases "image,container record,shim,create,start,container,delete,remove,total," run --rm --network none --timing demo true
+phases "image,container record,shim,create,start,container,delete,remove,total," run --name timed --network none --timing demo true
+phases "image,container record,shim,create,start,left alone,total," run -d --name timed2 --network none --timing demo true
+phases "image,container record,total," create --name timed3 --network none --timing demo true
+ross rm -f timed timed2 timed3 >/dev/null
+expect "$(readlink /proc/self/ns/net)" ross run --rm --net host demo readlink /proc/self/ns/net
+expect "$(readlink /proc/self/ns/net)" ross run --rm --net=host demo readlink /proc/self/ns/net
 for runtime in runc crun; do
     command -v $runtime >/dev/null || continue
     expect fine ross run --rm --network none --runtime $runtime demo echo fine

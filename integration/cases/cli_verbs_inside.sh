@@ -15,12 +15,61 @@ expect wrong sh -c "'$BIN/ross-cli' logs talk 2>&1 >/dev/null"
 [ -z "$(ross logs --tail 0 talk 2>&1)" ] || fail "--tail 0 prints something"
 [ -z "$(ross logs --since 2200-01-01T00:00:00Z talk 2>&1)" ] || fail "--since prints what is older"
 [ "$(ross logs --since 1h talk 2>&1 | wc -l)" = 5 ] || fail "--since 1h"
+[ "$(ross logs --since "$(date -d yesterday +%F)" --until 2200-01-01 talk 2>&1 | wc -l)" = 5 ] || fail "--since a day"
+[ "$(ross logs --since "$(($(date +%s) - 3600))" talk 2>&1 | wc -l)" = 5 ] || fail "--since seconds"
+[ -z "$(ross logs --until 1h talk 2>&1)" ] || fail "--until prints what is newer"
+expect_fail 125 "--until" ross logs --until yesterday talk
 ross logs -t talk 2>/dev/null | sed -n 1p | finds -E '^20[0-9-]+T[0-9:.]+Z line 1$' || fail "-t: $(ross logs -t talk)"
 expect_fail 125 "--tail" ross logs --tail few talk
 expect_fail 125 "--since" ross logs --since yesterday talk
 expect_fail 125 "no container" ross logs nobody
 ross run --name silent demo true
-expect_fail 125 "has no log" ross logs silent
+expect "" ross logs silent
+expect "" ross logs -f silent
+ross create --name waiting demo true >/dev/null
+expect "" ross logs waiting
+
+# what ran in the foreground has a log as well, streams and all, also while it runs and when it starts again
+ross run --name front demo sh -c 'echo out; echo err >&2; printf half' >"$WORK/o" 2>"$WORK/e"
+expect "$(printf 'out\nhalf')" cat "$WORK/o"
+ross logs front >"$WORK/o" 2>"$WORK/e"
+expect "$(printf 'out\nhalf')" cat "$WORK/o"
+expect err cat "$WORK/e"
+ross start -a front >/dev/null 2>&1
+expect "6" bash -c "$BIN/ross-cli logs front 2>&1 | wc -l"
+ross run --name tty -t demo echo there >/dev/null
+ross logs tty | finds there || fail "no log of a terminal"
+mkfifo "$WORK/in"
+exec 8<>"$WORK/in"
+"$BIN/ross-cli" run -i --name live demo sh -c 'echo first; read line; echo "got $line"; exit 4' <"$WORK/in" >/dev/null 2>&1 8>&- &
+live=$!
+PIDS+=($live)
+has_first() { ross logs live | finds first; }
+wait_for 10 has_first || fail "no log while it runs"
+timeout 60 "$BIN/ross-cli" logs -f live >"$WORK/o" 8>&- &
+follower=$!
+PIDS+=($follower)
+wait_for 10 grep -q first "$WORK/o" || fail "logs -f shows nothing"
+echo word >&8
+got=0; wait $live || got=$?
+[ $got = 4 ] || fail "run ended with $got"
+wait $follower || fail "logs -f ended with $?"
+expect "$(printf 'first\ngot word')" cat "$WORK/o"
+exec 8>&-
+ross run --name turned --log-opt max-size=10k --log-opt max-file=3 demo sh -c 'i=0; while [ $i -lt 1000 ]; do i=$((i+1)); echo number $i; done' >"$WORK/o"
+expect 1000 bash -c "wc -l <$WORK/o"
+ross logs turned >"$WORK/kept"
+tail -n "$(wc -l <"$WORK/kept")" "$WORK/o" | cmp - "$WORK/kept" || fail "the kept part is not the end"
+expect 3 bash -c "ls '$ROSS_ROOT/containers/default/$(ross inspect -f '{{.Id}}' turned)' | grep -c '^log'"
+"$BIN/ross-cli" run --rm --name brief demo sleep 1000 &
+brief=$!
+PIDS+=($brief)
+runs() { [ "$(ross inspect -f '{{.State.Status}}' "$1" 2>/dev/null)" = running ]; }
+wait_for 10 runs brief || fail "brief does not run"
+expect_fail 125 "has no log" ross logs brief
+ross rm -f brief >/dev/null
+wait $brief || true
+ross rm front tty live turned waiting >/dev/null
 
 # follow: from the beginning to the end, through rotations
 ross run -d --name many --log-opt max-size=20k --log-opt max-file=500 demo sh -c 'i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo number $i; [ $((i % 500)) != 0 ] || sleep 0.1; done' >/dev/null

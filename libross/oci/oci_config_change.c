@@ -2,17 +2,16 @@
 #include "libross/oci/oci_config_change.h"
 
 #include <ctype.h>
-#include <signal.h>
 #include <string.h>
 #include <strings.h>
 
 #include "libross/base/parse.h"
 #include "libross/base/path.h"
+#include "libross/base/signal_name.h"
 
-#define PORT_MAX    65535
-#define WORD_MAX    ((size_t) 1024 * 1024)
-#define BLANKS      " \t"
-#define SIGNAL_LAST 64
+#define PORT_MAX 65535
+#define WORD_MAX ((size_t) 1024 * 1024)
+#define BLANKS   " \t"
 
 struct change {
     struct json *config;
@@ -333,30 +332,13 @@ change_on_build(struct change *c, const char *text, struct err *err)
     return 0;
 }
 
-/* A number, or a name with or without SIG. */
-static bool
-is_signal(const char *word)
-{
-    const char *name = strncasecmp(word, "SIG", 3) == 0 ? word + 3 : word;
-    uint32_t n;
-
-    if (parse_u32(word, &n, NULL) == 0)
-        return n >= 1 && n <= SIGNAL_LAST;
-    if (strncasecmp(name, "RTMIN", 5) == 0 || strncasecmp(name, "RTMAX", 5) == 0)
-        return true;
-    for (int i = 1; i < SIGNAL_LAST; i++)
-        if (sigabbrev_np(i) && strcasecmp(sigabbrev_np(i), name) == 0)
-            return true;
-    return false;
-}
-
 static int
 change_stop_signal(struct change *c, const char *text, struct err *err)
 {
     auto_free char *word = NULL;
-    int r = whole_word(c, text, &word, err);
+    int r = whole_word(c, text, &word, err), signo;
 
-    if (r == 0 && !is_signal(word))
+    if (r == 0 && signal_name_parse(word, &signo, NULL) < 0)
         return wrong("that is no signal", err);
     if (r == 0)
         json_set(c->config, "StopSignal", json_new_str(word));

@@ -115,6 +115,8 @@ refuses_what_makes_no_sense(void **state)
         "STOPSIGNAL a b",
         "STOPSIGNAL NONSENSE",
         "STOPSIGNAL 65",
+        "STOPSIGNAL RTMIN+99",
+        "STOPSIGNAL RTMINUTE",
         "HEALTHCHECK NONE",
         "ONBUILD FROM x",
         "LABEL =x",

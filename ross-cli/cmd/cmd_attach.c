@@ -5,8 +5,6 @@
 #include "ross-cli/run/container_attach.h"
 #include "ross-cli/run/container_status.h"
 
-#define KEYS_DEFAULT "ctrl-p,ctrl-q"
-
 struct attach_options {
     bool no_stdin, keep_signals;
     const char *keys;
@@ -56,7 +54,7 @@ attach_run(struct session *s, const void *options, int n_words, char **words, st
     int status = 0, r;
 
     (void) n_words;
-    r = container_io_keys_parse(opt->keys ? opt->keys : KEYS_DEFAULT, keys, err);
+    r = container_io_keys_parse(opt->keys ? opt->keys : DETACH_KEYS_DEFAULT, keys, err);
     if (r < 0)
         return r;
     /* before gRPC starts threads, as in container_run() */

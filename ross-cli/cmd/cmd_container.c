@@ -3,12 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/client/records_client.h"
 #include "cmd.h"
-#include "each.h"
+#include "choice.h"
 #include "libross/base/clock.h"
 #include "libross/json/json.h"
-#include "ps_filter.h"
+#include "ps_select.h"
 #include "libross/base/path.h"
 #include "ross-cli/net/net_request.h"
 #include "ross-cli/run/container_dir.h"
@@ -79,11 +78,8 @@ static const struct option_row list_rows[] = {
 struct list_state {
     struct session *s;
     const struct list_options *opt;
-    struct strv ours; /* of the filters; the others are the service's */
-    int64_t before_ns, since_ns;
     struct listed *items;
     size_t n;
-    struct err *err;
 };
 
 struct listed {
@@ -196,21 +192,20 @@ mounts_text(const struct session *s, const struct json *spec)
 }
 
 static bool
-is_shown(const struct list_state *state, const struct container_status *st)
+is_shown(const struct list_options *opt, const struct container_status *st)
 {
-    const struct list_options *opt = state->opt;
-
-    return opt->all || opt->latest || opt->last > 0 || ps_filter_find(&state->ours, "status") ||
-           ps_filter_find(&state->ours, "exited") || st->kind == CONTAINER_RUNNING ||
+    return opt->all || opt->latest || opt->last > 0 || ps_filter_find(&opt->filters, "status") ||
+           ps_filter_find(&opt->filters, "exited") || st->kind == CONTAINER_RUNNING ||
            st->kind == CONTAINER_PAUSED || st->kind == CONTAINER_RESTARTING;
 }
 
 static struct json *
-make_row(const struct session *s, const struct container *c, const struct container_status *st,
-         const struct json *spec, const struct strv *networks)
+make_row(const struct session *s, const struct ps_item *item)
 {
-    auto_free char *command = command_of(spec), *text = status_text(st);
-    auto_free char *joined = strv_join(networks, ",");
+    const struct container_status *st = item->st;
+    const struct container *c = item->c;
+    auto_free char *command = command_of(item->spec), *text = status_text(st);
+    auto_free char *joined = strv_join(item->networks, ",");
     struct json *row = json_new_object(), *labels = json_new_object();
 
     for (size_t i = 0; i < c->labels.n; i++)
@@ -224,7 +219,7 @@ make_row(const struct session *s, const struct container *c, const struct contai
     json_set(row, "status", json_new_str(text));
     json_set(row, "ports", ports_text(s, c, st));
     json_set(row, "networks", json_new_str(joined));
-    json_set(row, "mounts", mounts_text(s, spec));
+    json_set(row, "mounts", mounts_text(s, item->spec));
     set_time(row, "created", c->created_ns);
     set_time(row, "started", st->started_ns);
     set_time(row, "finished", st->finished_ns);
@@ -237,63 +232,21 @@ make_row(const struct session *s, const struct container *c, const struct contai
     return row;
 }
 
-static void
-add_networks(const struct session *s, const struct container *c, struct strv *names)
-{
-    auto_free char *dir = container_dir_path(s->root, s->ctx.ns, c->id);
-    AUTO(net_request) q = {0};
-
-    if (net_request_read(dir, &q, NULL) < 0)
-        return;
-    if (q.mode == NET_NONE || q.mode == NET_HOST)
-        strv_add(names, q.mode == NET_NONE ? "none" : "host");
-    for (size_t i = 0; i < q.n_wishes; i++)
-        strv_add(names, q.wishes[i].network);
-}
-
 static int
-list_one(const struct container *c, void *arg)
+list_one(const struct ps_item *item, void *arg, struct err *err)
 {
     struct list_state *state = arg;
-    AUTO(container_status) st = {0};
-    AUTO_PTR(json) spec = NULL;
-    AUTO(strv) networks = {0};
-    struct ps_item item = {.c = c, .st = &st, .networks = &networks};
-    int r;
 
-    r = container_status_get(state->s, c->id, &st, state->err);
-    if (r < 0 || !is_shown(state, &st))
-        return r;
-    if (c->spec.value && json_parse(c->spec.value, c->spec.n, &spec, NULL) == 0)
-        item.spec = spec;
-    add_networks(state->s, c, &networks);
-    r = ps_filter_match(&state->ours, &item, state->before_ns, state->since_ns, state->err);
-    if (r <= 0)
-        return r;
+    (void) err;
+    if (!is_shown(state->opt, item->st))
+        return 0;
     state->items = xreallocarray(state->items, state->n + 1, sizeof *state->items);
     state->items[state->n++] = (struct listed){
-        .row = make_row(state->s, c, &st, spec, &networks),
-        .created_ns = c->created_ns,
-        .snapshot_key = xstrdup(c->snapshot_key),
+        .row = make_row(state->s, item),
+        .created_ns = item->c->created_ns,
+        .snapshot_key = xstrdup(item->c->snapshot_key),
     };
     return 0;
-}
-
-/* When the container behind before= or since= was made. */
-static int
-find_time(struct session *s, const struct strv *ours, const char *key, int64_t *ret_ns,
-          struct err *err)
-{
-    const char *word = ps_filter_find(ours, key);
-    AUTO(container) c = {0};
-    int r;
-
-    if (!word)
-        return 0;
-    r = container_find(s, word, &c, err);
-    if (r == 0)
-        *ret_ns = c.created_ns;
-    return r;
 }
 
 static int
@@ -370,25 +323,14 @@ static int
 list_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
 {
     const struct list_options *opt = options;
-    struct list_state state = {.s = s, .opt = opt, .err = err};
-    AUTO(strv) theirs = {0};
-    struct rpc_channel *ch;
-    int r = 0;
+    struct list_state state = {.s = s, .opt = opt};
+    int r;
 
     (void) n_words;
     (void) words;
     if (opt->last < 0)
         return err_set(err, CODE_INVALID_ARGUMENT, "--last wants a number of containers");
-    for (size_t i = 0; i < opt->filters.n; i++)
-        strv_add(ps_filter_is_ours(opt->filters.items[i]) ? &state.ours : &theirs,
-                 opt->filters.items[i]);
-    r = find_time(s, &state.ours, "before", &state.before_ns, err);
-    if (r == 0)
-        r = find_time(s, &state.ours, "since", &state.since_ns, err);
-    if (r == 0)
-        r = session_contentd(s, &ch, err);
-    if (r == 0)
-        r = containers_client_list(ch, &s->ctx, &theirs, list_one, &state, err);
+    r = ps_select(s, &opt->filters, list_one, &state, err);
     if (r == 0)
         r = list_print(&state, err);
     for (size_t i = 0; i < state.n; i++) {
@@ -396,7 +338,6 @@ list_run(struct session *s, const void *options, int n_words, char **words, stru
         free(state.items[i].snapshot_key);
     }
     free(state.items);
-    strv_done(&state.ours);
     return r;
 }
 
@@ -414,6 +355,7 @@ const struct command_row cmd_container_list = {
 /* ---- rm ---- */
 
 struct rm_options {
+    struct choice choice;
     bool force, volumes;
 };
 
@@ -428,6 +370,11 @@ static const struct option_row rm_rows[] = {
      .type = OPTION_FLAG,
      .offset = offsetof(struct rm_options, volumes),
      .help = "with its anonymous volumes"},
+    CHOICE_ALL(struct rm_options, 'a'),
+    CHOICE_LATEST(struct rm_options),
+    CHOICE_FILTER(struct rm_options, 0),
+    CHOICE_CIDFILE(struct rm_options),
+    CHOICE_IGNORE(struct rm_options),
 };
 
 static int
@@ -448,18 +395,18 @@ rm_run(struct session *s, const void *options, int n_words, char **words, struct
 {
     struct rm_options opt = *(const struct rm_options *) options;
 
-    return each_container(s, n_words, words, true, rm_one, &opt, err);
+    return choice_each(s, &opt.choice, n_words, words, true, opt.force ? NULL : choice_is_idle,
+                       rm_one, &opt, err);
 }
 
 const struct command_row cmd_container_rm = {
     .path = "container rm",
     .aliases = "rm, container remove",
-    .synopsis = "[OPTION…] CONTAINER…",
+    .synopsis = "[OPTION…] [CONTAINER…]",
     .summary = "Removes containers: task, root filesystem and record",
     .options = rm_rows,
     .n_options = ARRAY_LEN(rm_rows),
     .options_size = sizeof(struct rm_options),
-    .words_min = 1,
     .words_max = -1,
     .run = rm_run,
 };

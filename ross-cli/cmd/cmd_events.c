@@ -5,10 +5,10 @@
 
 #include "cmd.h"
 #include "libross/base/clock.h"
-#include "libross/base/parse.h"
 #include "ross-cli/run/event_log.h"
 #include "ross-cli/ui/listing.h"
 #include "ross-cli/ui/template.h"
+#include "time_word.h"
 
 struct events_options {
     const char *since, *until, *format;
@@ -41,26 +41,6 @@ static const struct option_row events_rows[] = {
      .arg = "FORMAT",
      .help = "json (one object a line) or a text with {{.action}}, {{.name}} …"},
 };
-
-static int
-parse_time(const char *option, const char *text, int64_t *ret_ns, struct err *err)
-{
-    int64_t n;
-
-    if (clock_parse(text, ret_ns, NULL) == 0)
-        return 0;
-    if (parse_i64(text, &n, NULL) == 0 && n > 0 && n < INT64_MAX / NS_PER_S) {
-        *ret_ns = n * NS_PER_S;
-        return 0;
-    }
-    if (parse_duration(text, &n, NULL) == 0) {
-        *ret_ns = clock_now_ns() - n;
-        return 0;
-    }
-    return err_set(err, CODE_INVALID_ARGUMENT,
-                   "%s '%.64s' is no time, use 2006-01-02T15:04:05Z, seconds since 1970, or 10m",
-                   option, text);
-}
 
 /* The names that docker and podman have for the same. */
 static void
@@ -124,9 +104,9 @@ events_run(struct session *s, const void *options, int n_words, char **words, st
     (void) n_words;
     (void) words;
     if (opt.since)
-        r = parse_time("--since", opt.since, &q.since_ns, err);
+        r = time_word_parse("--since", opt.since, &q.since_ns, err);
     if (r == 0 && opt.until)
-        r = parse_time("--until", opt.until, &q.until_ns, err);
+        r = time_word_parse("--until", opt.until, &q.until_ns, err);
     return r < 0 ? r : event_read(s, &q, print_event, &opt, err);
 }
 

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* logs: what a detached container wrote. */
+/* logs: what a container wrote. */
 #include <string.h>
 
 #include "cmd.h"
-#include "libross/base/clock.h"
 #include "libross/base/mem.h"
 #include "libross/base/parse.h"
 #include "ross-cli/run/container_logs.h"
 #include "ross-cli/run/container_status.h"
+#include "time_word.h"
 
 struct logs_options {
     bool follow, times;
-    const char *tail, *since;
+    const char *tail, *since, *until;
 };
 
 #define LOGS(member) offsetof(struct logs_options, member)
@@ -37,24 +37,14 @@ static const struct option_row logs_rows[] = {
      .type = OPTION_STR,
      .offset = LOGS(since),
      .arg = "TIME",
-     .help = "only newer lines: 2026-01-02T03:04:05Z, or how long ago: 10m"},
+     .help = "only newer lines: 2006-01-02T15:04:05Z, 2006-01-02, seconds since 1970, or how long "
+             "ago: 10m"},
+    {.name = "until",
+     .type = OPTION_STR,
+     .offset = LOGS(until),
+     .arg = "TIME",
+     .help = "only older lines; with -f it ends then"},
 };
-
-static int
-parse_since(const char *text, int64_t *ret_ns, struct err *err)
-{
-    int64_t ago_ns;
-
-    if (clock_parse(text, ret_ns, NULL) == 0)
-        return 0;
-    if (parse_duration(text, &ago_ns, NULL) < 0)
-        return err_set(err, CODE_INVALID_ARGUMENT,
-                       "--since '%.64s' is no time; write 2026-01-02T03:04:05Z, or 10m for ten "
-                       "minutes ago",
-                       text);
-    *ret_ns = clock_now_ns() - ago_ns;
-    return 0;
-}
 
 static int
 logs_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
@@ -73,7 +63,9 @@ logs_run(struct session *s, const void *options, int n_words, char **words, stru
             return err_wrap(err, r, "--tail");
     }
     if (opt->since)
-        r = parse_since(opt->since, &how.since_ns, err);
+        r = time_word_parse("--since", opt->since, &how.since_ns, err);
+    if (r == 0 && opt->until)
+        r = time_word_parse("--until", opt->until, &how.until_ns, err);
     if (r == 0)
         r = container_find(s, words[0], &c, err);
     return r < 0 ? r : container_logs(s, &c, &how, err);
@@ -83,7 +75,7 @@ const struct command_row cmd_logs = {
     .path = "logs",
     .aliases = "container logs",
     .synopsis = "[OPTION…] CONTAINER",
-    .summary = "Prints what a detached container wrote",
+    .summary = "Prints what a container wrote",
     .options = logs_rows,
     .n_options = ARRAY_LEN(logs_rows),
     .options_size = sizeof(struct logs_options),

@@ -47,6 +47,9 @@ create_run(struct session *s, const void *options, int n_words, char **words, st
     if (opt->detach)
         return err_set(err, CODE_INVALID_ARGUMENT,
                        "create starts nothing, so --detach means nothing here; leave it out");
+    if (opt->detach_keys)
+        return err_set(err, CODE_INVALID_ARGUMENT,
+                       "create starts nothing; give --detach-keys to 'ross-cli start' instead");
     for (int i = 1; i < n_words; i++)
         strv_add(&args, words[i]);
     r = container_create(s, opt, words[0], &args, progress_event, progress, &id, err);

@@ -5,15 +5,16 @@
 
 #include "api/client/task_client.h"
 #include "cmd.h"
-#include "each.h"
+#include "choice.h"
+#include "libross/base/signal_name.h"
 #include "ross-cli/run/container_reap.h"
 #include "ross-cli/run/container_stop.h"
 #include "ross-cli/run/event_log.h"
-#include "ross-cli/run/signal_name.h"
 
 /* ---- kill ---- */
 
 struct kill_options {
+    struct choice choice;
     const char *signal;
 };
 
@@ -24,6 +25,9 @@ static const struct option_row kill_rows[] = {
      .offset = offsetof(struct kill_options, signal),
      .arg = "SIGNAL",
      .help = "a name or a number (default KILL)"},
+    CHOICE_ALL(struct kill_options, 'a'),
+    CHOICE_LATEST(struct kill_options),
+    CHOICE_CIDFILE(struct kill_options),
 };
 
 static int
@@ -41,18 +45,19 @@ kill_run(struct session *s, const void *options, int n_words, char **words, stru
     int signo = SIGKILL, r;
 
     r = opt->signal ? signal_name_parse(opt->signal, &signo, err) : 0;
-    return r < 0 ? r : each_container(s, n_words, words, true, kill_one, &signo, err);
+    return r < 0 ? r
+                 : choice_each(s, &opt->choice, n_words, words, true, choice_is_running, kill_one,
+                               &signo, err);
 }
 
 const struct command_row cmd_kill = {
     .path = "kill",
     .aliases = "container kill",
-    .synopsis = "[OPTION…] CONTAINER…",
+    .synopsis = "[OPTION…] [CONTAINER…]",
     .summary = "Sends a signal to the main process of containers",
     .options = kill_rows,
     .n_options = ARRAY_LEN(kill_rows),
     .options_size = sizeof(struct kill_options),
-    .words_min = 1,
     .words_max = -1,
     .run = kill_run,
 };
@@ -72,24 +77,47 @@ wait_one(struct session *s, const struct container *c, void *arg, struct err *er
     return r;
 }
 
+struct wait_options {
+    struct choice choice;
+};
+
+static const struct option_row wait_rows[] = {
+    CHOICE_LATEST(struct wait_options),
+    CHOICE_IGNORE(struct wait_options),
+};
+
 static int
 wait_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
 {
-    (void) options;
-    return each_container(s, n_words, words, false, wait_one, NULL, err);
+    const struct wait_options *opt = options;
+
+    return choice_each(s, &opt->choice, n_words, words, false, NULL, wait_one, NULL, err);
 }
 
 const struct command_row cmd_wait = {
     .path = "wait",
     .aliases = "container wait",
-    .synopsis = "CONTAINER…",
+    .synopsis = "[OPTION…] [CONTAINER…]",
     .summary = "Waits until containers have ended and prints their exit codes",
-    .words_min = 1,
+    .options = wait_rows,
+    .n_options = ARRAY_LEN(wait_rows),
+    .options_size = sizeof(struct wait_options),
     .words_max = -1,
     .run = wait_run,
 };
 
 /* ---- pause, unpause ---- */
+
+struct pause_options {
+    struct choice choice;
+};
+
+static const struct option_row pause_rows[] = {
+    CHOICE_ALL(struct pause_options, 'a'),
+    CHOICE_LATEST(struct pause_options),
+    CHOICE_FILTER(struct pause_options, 'f'),
+    CHOICE_CIDFILE(struct pause_options),
+};
 
 static int
 pause_one(struct session *s, const struct container *c, void *arg, struct err *err)
@@ -109,16 +137,20 @@ pause_one(struct session *s, const struct container *c, void *arg, struct err *e
 static int
 pause_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
 {
-    (void) options;
-    return each_container(s, n_words, words, true, pause_one, NULL, err);
+    const struct pause_options *opt = options;
+
+    return choice_each(s, &opt->choice, n_words, words, true, choice_is_running, pause_one, NULL,
+                       err);
 }
 
 const struct command_row cmd_pause = {
     .path = "pause",
     .aliases = "container pause",
-    .synopsis = "CONTAINER…",
+    .synopsis = "[OPTION…] [CONTAINER…]",
     .summary = "Freezes all processes of containers",
-    .words_min = 1,
+    .options = pause_rows,
+    .n_options = ARRAY_LEN(pause_rows),
+    .options_size = sizeof(struct pause_options),
     .words_max = -1,
     .run = pause_run,
 };
@@ -141,16 +173,20 @@ unpause_one(struct session *s, const struct container *c, void *arg, struct err 
 static int
 unpause_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
 {
-    (void) options;
-    return each_container(s, n_words, words, true, unpause_one, NULL, err);
+    const struct pause_options *opt = options;
+
+    return choice_each(s, &opt->choice, n_words, words, true, choice_is_paused, unpause_one, NULL,
+                       err);
 }
 
 const struct command_row cmd_unpause = {
     .path = "unpause",
     .aliases = "container unpause",
-    .synopsis = "CONTAINER…",
+    .synopsis = "[OPTION…] [CONTAINER…]",
     .summary = "Lets frozen containers go on",
-    .words_min = 1,
+    .options = pause_rows,
+    .n_options = ARRAY_LEN(pause_rows),
+    .options_size = sizeof(struct pause_options),
     .words_max = -1,
     .run = unpause_run,
 };

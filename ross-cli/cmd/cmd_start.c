@@ -3,8 +3,9 @@
 #include <stdio.h>
 
 #include "cmd.h"
-#include "each.h"
+#include "choice.h"
 #include "libross/base/parse.h"
+#include "libross/base/signal_name.h"
 #include "ross-cli/run/container_io.h"
 #include "ross-cli/run/container_labels.h"
 #include "ross-cli/run/container_reap.h"
@@ -16,7 +17,9 @@
 /* ---- start ---- */
 
 struct start_options {
+    struct choice choice;
     bool attach, interactive;
+    const char *keys;
 };
 
 static const struct option_row start_rows[] = {
@@ -30,36 +33,66 @@ static const struct option_row start_rows[] = {
      .type = OPTION_FLAG,
      .offset = offsetof(struct start_options, interactive),
      .help = "connect standard input as well (means -a)"},
+    {.name = "detach-keys",
+     .type = OPTION_STR,
+     .offset = offsetof(struct start_options, keys),
+     .arg = "KEYS",
+     .help = "typed in a row, these leave it running (default ctrl-p,ctrl-q; \"\" for none)"},
+    CHOICE_ALL(struct start_options, 0),
+    CHOICE_LATEST(struct start_options),
+    CHOICE_FILTER(struct start_options, 'f'),
 };
 
 static int
 start_one(struct session *s, const struct container *c, void *arg, struct err *err)
 {
+    const struct container_start_options detached = {0};
     int *status = arg;
 
-    return container_start_again(s, c, false, false, status, err);
+    return container_start_again(s, c, &detached, status, err);
+}
+
+static int
+start_attached(struct session *s, const struct start_options *opt, const char *word, int *status,
+               struct err *err)
+{
+    char keys[DETACH_KEYS_MAX + 1];
+    const struct container_start_options how = {
+        .attach = true,
+        .interactive = opt->interactive,
+        .keys = keys,
+    };
+    AUTO(container) c = {0};
+    int r;
+
+    r = container_io_keys_parse(opt->keys ? opt->keys : DETACH_KEYS_DEFAULT, keys, err);
+    if (r < 0)
+        return r;
+    /* before gRPC starts threads, as in container_run() */
+    container_io_block_signals();
+    r = container_find(s, word, &c, err);
+    return r < 0 ? r : container_start_again(s, &c, &how, status, err);
 }
 
 static int
 start_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
 {
     const struct start_options *opt = options;
-    AUTO(container) c = {0};
     int status = 0, r;
 
     if (!opt->attach && !opt->interactive)
-        r = each_container(s, n_words, words, true, start_one, &status, err);
-    else if (n_words > 1)
-        return err_set(err, CODE_INVALID_ARGUMENT,
-                       "only one container at a time can have the terminal; leave -a and -i out");
-    else {
-        /* before gRPC starts threads, as in container_run() */
-        container_io_block_signals();
-        r = container_find(s, words[0], &c, err);
-        if (r == 0)
-            r = container_start_again(s, &c, true, opt->interactive, &status, err);
-    }
-    if (r < 0 && !status)
+        r = opt->keys ? err_set(err, CODE_INVALID_ARGUMENT,
+                                "--detach-keys needs -a or -i: nothing is attached to without them")
+                      : choice_each(s, &opt->choice, n_words, words, true, choice_is_idle,
+                                    start_one, &status, err);
+    else if (n_words != 1 || opt->choice.all || opt->choice.latest || opt->choice.filters.n)
+        return err_set(
+            err, CODE_INVALID_ARGUMENT,
+            "only one container at a time can have the terminal; leave -a and -i out, or "
+            "name one");
+    else
+        r = start_attached(s, opt, words[0], &status, err);
+    if (r > 0 || (r < 0 && !status))
         return r;
     if (r < 0)
         fprintf(stderr, "ross-cli: %s\n", err->msg);
@@ -69,12 +102,11 @@ start_run(struct session *s, const void *options, int n_words, char **words, str
 const struct command_row cmd_start = {
     .path = "start",
     .aliases = "container start",
-    .synopsis = "[OPTION…] CONTAINER…",
+    .synopsis = "[OPTION…] [CONTAINER…]",
     .summary = "Starts containers that were created or have ended",
     .options = start_rows,
     .n_options = ARRAY_LEN(start_rows),
     .options_size = sizeof(struct start_options),
-    .words_min = 1,
     .words_max = -1,
     .run = start_run,
 };
@@ -82,8 +114,10 @@ const struct command_row cmd_start = {
 /* ---- restart ---- */
 
 struct restart_options {
+    struct choice choice;
     int64_t timeout_s;
     bool has_timeout;
+    int signo; /* 0 = its own */
 };
 
 static int
@@ -100,6 +134,14 @@ parse_timeout(const char *value, void *into, struct err *err)
     return 0;
 }
 
+static int
+parse_signal(const char *value, void *into, struct err *err)
+{
+    struct restart_options *opt = into;
+
+    return signal_name_parse(value, &opt->signo, err);
+}
+
 static const struct option_row restart_rows[] = {
     {.name = "time",
      .letter = 't',
@@ -107,11 +149,29 @@ static const struct option_row restart_rows[] = {
      .arg = "SECONDS",
      .help = "how long to wait before it is killed (default: its --stop-timeout, or 10)",
      .parse = parse_timeout},
+    {.name = "timeout",
+     .type = OPTION_CALL,
+     .arg = "SECONDS",
+     .help = "the same as --time",
+     .parse = parse_timeout,
+     .hidden = true},
+    {.name = "signal",
+     .letter = 's',
+     .type = OPTION_CALL,
+     .arg = "SIGNAL",
+     .help = "what it is sent at first (default: its --stop-signal, the image's, or TERM)",
+     .parse = parse_signal},
+    CHOICE_ALL(struct restart_options, 'a'),
+    CHOICE_LATEST(struct restart_options),
+    CHOICE_FILTER(struct restart_options, 'f'),
+    CHOICE_CIDFILE(struct restart_options),
+    CHOICE_IGNORE(struct restart_options),
 };
 
 static int
 restart_one(struct session *s, const struct container *c, void *arg, struct err *err)
 {
+    const struct container_start_options detached = {0};
     const struct restart_options *opt = arg;
     int status = 0, r;
 
@@ -119,9 +179,9 @@ restart_one(struct session *s, const struct container *c, void *arg, struct err 
         return err_set(err, CODE_FAILED_PRECONDITION,
                        "container '%s' was made with --rm: once stopped it is gone",
                        container_name(c));
-    r = container_stop(s, c, opt->has_timeout ? opt->timeout_s : -1, err);
+    r = container_stop(s, c, opt->signo, opt->has_timeout ? opt->timeout_s : -1, err);
     if (r == 0)
-        r = container_start_again(s, c, false, false, &status, err);
+        r = container_start_again(s, c, &detached, &status, err);
     if (r == 0)
         event_container(s, c, "restart", NULL, 0);
     return r;
@@ -132,18 +192,17 @@ restart_run(struct session *s, const void *options, int n_words, char **words, s
 {
     struct restart_options opt = *(const struct restart_options *) options;
 
-    return each_container(s, n_words, words, true, restart_one, &opt, err);
+    return choice_each(s, &opt.choice, n_words, words, true, choice_runs, restart_one, &opt, err);
 }
 
 const struct command_row cmd_restart = {
     .path = "restart",
     .aliases = "container restart",
-    .synopsis = "[OPTION…] CONTAINER…",
+    .synopsis = "[OPTION…] [CONTAINER…]",
     .summary = "Stops containers when they run, and starts them",
     .options = restart_rows,
     .n_options = ARRAY_LEN(restart_rows),
     .options_size = sizeof(struct restart_options),
-    .words_min = 1,
     .words_max = -1,
     .run = restart_run,
 };
@@ -155,7 +214,7 @@ stop_one(struct session *s, const struct container *c, void *arg, struct err *er
 {
     const struct restart_options *opt = arg;
 
-    return container_stop(s, c, opt->has_timeout ? opt->timeout_s : -1, err);
+    return container_stop(s, c, opt->signo, opt->has_timeout ? opt->timeout_s : -1, err);
 }
 
 static int
@@ -163,18 +222,17 @@ stop_run(struct session *s, const void *options, int n_words, char **words, stru
 {
     struct restart_options opt = *(const struct restart_options *) options;
 
-    return each_container(s, n_words, words, true, stop_one, &opt, err);
+    return choice_each(s, &opt.choice, n_words, words, true, choice_runs, stop_one, &opt, err);
 }
 
 const struct command_row cmd_stop = {
     .path = "stop",
     .aliases = "container stop",
-    .synopsis = "[OPTION…] CONTAINER…",
+    .synopsis = "[OPTION…] [CONTAINER…]",
     .summary = "Asks containers to end, and kills them when they do not",
     .options = restart_rows,
     .n_options = ARRAY_LEN(restart_rows),
     .options_size = sizeof(struct restart_options),
-    .words_min = 1,
     .words_max = -1,
     .run = stop_run,
 };

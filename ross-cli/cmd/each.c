@@ -16,8 +16,8 @@ each_word(struct session *s, int n_words, char **words, bool echo, each_word_fn 
         struct err one = {0};
 
         r = fn(s, words[i], arg, &one);
-        if (r == 0) {
-            if (echo)
+        if (r >= 0) {
+            if (echo && r == 0)
                 printf("%s\n", words[i]);
             (void) fflush(stdout);
             continue;

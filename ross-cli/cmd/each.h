@@ -10,7 +10,7 @@ typedef int (*each_fn)(struct session *s, const struct container *c, void *arg, 
 
 /*
  * fn for each word; one that fails does not keep the others from their turn. Every error but the last is printed,
- * that is returned. echo: the words that went well are printed.
+ * that is returned. echo: the words that went well are printed; 1 from fn: there was nothing to do.
  */
 int each_word(struct session *s, int n_words, char **words, bool echo, each_word_fn fn, void *arg,
               struct err *err);

@@ -7,6 +7,9 @@
 #include "libross/base/parse.h"
 #include "libross/json/json.h"
 #include "libross/oci/oci_ref.h"
+#include "ross-cli/run/container_labels.h"
+
+#define IMAGE_ID_MIN 4 /* digits, or every image would fit */
 
 /* ---- one value ---- */
 
@@ -61,7 +64,18 @@ fits_label(const struct ps_item *x, const char *value, struct err *err)
     return found && (!*equals || strcmp(found, equals + 1) == 0);
 }
 
-/* The image that it was made of, in short or whole. */
+/* "sha256:0123…", "0123": the beginning of its image's id. */
+static bool
+is_image_id(const struct container *c, const char *value)
+{
+    const char *id = labels_find(&c->labels, LABEL_IMAGE_ID);
+    const char *hex = strncmp(value, "sha256:", 7) == 0 ? value + 7 : value;
+
+    return id && strlen(hex) >= IMAGE_ID_MIN && strncmp(id, "sha256:", 7) == 0 &&
+           strncmp(id + 7, hex, strlen(hex)) == 0;
+}
+
+/* The image that it was made of: its name, in short or whole, or its id. */
 static int
 fits_ancestor(const struct ps_item *x, const char *value, struct err *err)
 {
@@ -69,7 +83,7 @@ fits_ancestor(const struct ps_item *x, const char *value, struct err *err)
     auto_free char *name = NULL;
 
     (void) err;
-    if (strcmp(x->c->image, value) == 0)
+    if (strcmp(x->c->image, value) == 0 || is_image_id(x->c, value))
         return 1;
     if (oci_ref_parse(value, &ref, NULL) < 0)
         return 0;

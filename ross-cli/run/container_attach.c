@@ -17,6 +17,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "container_labels.h"
 #include "container_logs.h"
 #include "container_reap.h"
 #include "container_relay.h"
@@ -176,8 +177,8 @@ copy(struct attached *a, struct container_io *io, int *ret_status, struct err *e
 static int
 choose(struct attached *a, const struct task_state *task, struct container_io *io, struct err *err)
 {
+    const char *log = labels_find(&a->c->labels, LABEL_LOG_URI), *slash;
     auto_free char *dir = NULL;
-    const char *slash;
     int r;
 
     a->follow = follow_log;
@@ -197,7 +198,10 @@ choose(struct attached *a, const struct task_state *task, struct container_io *i
     if (err)
         *err = (struct err){0};
     a->follow = follow_task;
-    return container_io_take_over(io, dir, err);
+    r = container_io_take_over(io, dir, err);
+    if (r == 0 && log && !labels_find(&a->c->labels, LABEL_AUTO_REMOVE))
+        r = container_io_keep(io, log, err);
+    return r;
 }
 
 int

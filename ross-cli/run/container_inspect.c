@@ -15,7 +15,6 @@
 #include "container_status.h"
 #include "libross/base/clock.h"
 #include "libross/base/parse.h"
-#include "signal_name.h"
 
 #define TIME_NEVER   "0001-01-01T00:00:00Z" /* as docker says that it never was */
 #define NANO_PER_CPU INT64_C(1000000000)
@@ -463,6 +462,7 @@ container_inspect(struct session *s, const struct container *c, bool size, struc
     struct json *binds, *mount_rows;
     struct snapshots *snapshots = NULL;
     auto_free char *name = NULL;
+    const char *image_id;
     int r;
 
     r = container_status_get(s, c->id, &st, err);
@@ -482,7 +482,9 @@ container_inspect(struct session *s, const struct container *c, bool size, struc
     json_set(o, "Created", time_or_never(c->created_ns));
     add_command(spec, o);
     json_set(o, "State", describe_state(&st));
-    json_set(o, "Image", json_new_str(c->image));
+    image_id = labels_find(&c->labels, LABEL_IMAGE_ID);
+    /* of one that an earlier release made, or another client, only the name is known */
+    json_set(o, "Image", json_new_str(image_id ? image_id : c->image));
     json_set(o, "ImageName", json_new_str(c->image));
     add_paths(s, c, o);
     json_set(o, "Name", json_new_str(name));

@@ -15,6 +15,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "container_keep.h"
 #include "container_relay.h"
 #include "libross/base/fd.h"
 #include "libross/base/path.h"
@@ -36,6 +37,7 @@ struct container_io {
     size_t typed;                   /* of them so far, held back */
     bool detached;
     struct container_relay *relay; /* to others, or NULL */
+    struct container_keep *keep;   /* into the log, or NULL */
 };
 
 static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH};
@@ -129,6 +131,12 @@ container_io_share(struct container_io *io, struct err *err)
     return container_relay_new(io->dir, &io->relay, err);
 }
 
+int
+container_io_keep(struct container_io *io, const char *log_uri, struct err *err)
+{
+    return container_keep_new(log_uri, &io->keep, err);
+}
+
 void
 container_io_set_keys(struct container_io *io, const char *keys)
 {
@@ -189,7 +197,7 @@ container_io_keys_parse(const char *text, char ret[static DETACH_KEYS_MAX + 1], 
         char c = ctrl ? (char) (w[5] & 0x1f) : *w;
 
         if (n == DETACH_KEYS_MAX || (!ctrl && (!*w || w[1])) || !c ||
-            (ctrl && !strchr("abcdefghijklmnopqrstuvwxyz@[]\\^_", w[5])))
+            (ctrl && !strchr("abcdefghijklmnopqrstuvwxyz[]\\^_", w[5])))
             return err_set(err, CODE_INVALID_ARGUMENT,
                            "--detach-keys '%.64s' is not known, use letters and ctrl-a to ctrl-z "
                            "with commas between",
@@ -251,6 +259,7 @@ container_io_free(struct container_io *io)
     (void) fd_close(io->out_fd);
     (void) fd_close(io->err_fd);
     container_relay_free(io->relay);
+    container_keep_free(io->keep);
     if (io->dir && !io->detached)
         (void) rmtree_at(AT_FDCWD, io->dir, NULL);
     free(io->dir);
@@ -261,22 +270,27 @@ container_io_free(struct container_io *io)
     free(io);
 }
 
-/* Copies what is there to our own stream, and to others. True at the end of the stream. */
+/* Copies what is there to our own stream, to others and into the log. True at the end of the stream. */
 static bool
 copy_out(const struct container_io *io, int from_fd, int to_fd, char *buf, bool *gone)
 {
+    int which = to_fd == STDERR_FILENO;
     ssize_t n = read(from_fd, buf, COPY_SIZE);
 
-    if (n < 0)
-        return errno != EAGAIN && errno != EINTR;
-    if (n == 0)
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    if (n <= 0) {
+        if (io->keep)
+            container_keep_end(io->keep, which);
         return true;
+    }
     /* with nobody to read it the rest is dropped, so that the container can end */
     if (!*gone && fd_write_all(to_fd, buf, (size_t) n) < 0)
         *gone = true;
+    if (io->keep)
+        container_keep_write(io->keep, which, buf, (size_t) n);
     if (io->relay)
-        container_relay_send(io->relay, to_fd == STDOUT_FILENO ? RELAY_STDOUT : RELAY_STDERR, buf,
-                             (size_t) n);
+        container_relay_send(io->relay, which ? RELAY_STDERR : RELAY_STDOUT, buf, (size_t) n);
     return false;
 }
 
@@ -362,6 +376,15 @@ take_signal(const struct container_io *io, int signal_fd, const struct container
         ev->on_signal((int) info.ssi_signo, ev->arg);
 }
 
+/* Its fd, unless it waits for the log. */
+static int
+readable_fd(const struct container_io *io, int which)
+{
+    if (io->keep && container_keep_is_late(io->keep, which))
+        return -1;
+    return which ? io->err_fd : io->out_fd;
+}
+
 enum {
     WATCH_SIGNAL,
     WATCH_DONE,
@@ -380,7 +403,7 @@ container_io_copy(struct container_io *io, int done_fd, const struct container_i
     auto_free char *buf = xmalloc(COPY_SIZE);
     auto_close int signal_fd = -1;
     struct pollfd p[WATCH_N];
-    bool done = false, gone[2] = {false, false}, told = false;
+    bool done = false, gone[2] = {false, false}, told = false, late;
     sigset_t set;
 
     signals_set(&set);
@@ -391,18 +414,21 @@ container_io_copy(struct container_io *io, int done_fd, const struct container_i
     while (!io->detached && (!done || io->out_fd >= 0 || io->err_fd >= 0)) {
         p[WATCH_SIGNAL] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
         p[WATCH_DONE] = (struct pollfd){.fd = done ? -1 : done_fd, .events = POLLIN};
-        p[WATCH_OUT] = (struct pollfd){.fd = io->out_fd, .events = POLLIN};
-        p[WATCH_ERR] = (struct pollfd){.fd = io->err_fd, .events = POLLIN};
+        p[WATCH_OUT] = (struct pollfd){.fd = readable_fd(io, 0), .events = POLLIN};
+        p[WATCH_ERR] = (struct pollfd){.fd = readable_fd(io, 1), .events = POLLIN};
         p[WATCH_IN_READ] = (struct pollfd){.fd = io->in_fd >= 0 && !io->in_len ? STDIN_FILENO : -1,
                                            .events = POLLIN};
         p[WATCH_IN_WRITE] = (struct pollfd){.fd = io->in_len ? io->in_fd : -1, .events = POLLOUT};
         p[WATCH_RELAY] =
             (struct pollfd){.fd = io->relay ? container_relay_fd(io->relay) : -1, .events = POLLIN};
-        if (poll(p, WATCH_N, -1) < 0) {
+        late = io->keep && container_keep_is_late(io->keep, -1);
+        if (poll(p, WATCH_N, late ? CONTAINER_KEEP_AGAIN_MS : -1) < 0) {
             if (errno == EINTR)
                 continue;
             return err_sys(err, errno, "poll");
         }
+        if (late)
+            container_keep_again(io->keep);
         if (p[WATCH_SIGNAL].revents)
             take_signal(io, signal_fd, ev);
         /* before what is written now, so that they see it */

@@ -16,6 +16,8 @@ int container_io_new(const char *dir, bool want_stdin, bool terminal, struct con
                      struct err *err);
 /* Also hands on what it copies to those who attach, see container_relay.h. For one from container_io_new(). */
 int container_io_share(struct container_io *io, struct err *err);
+/* Also keeps what it copies in the log of this URI. */
+int container_io_keep(struct container_io *io, const char *log_uri, struct err *err);
 /* Bytes that, typed in a row, end the copying; "" = none, as at first. What was typed before is forgotten. */
 void container_io_set_keys(struct container_io *io, const char *keys);
 /* Tells those who are attached how it ended. */
@@ -28,7 +30,8 @@ int container_io_take_over(struct container_io *io, const char *dir, struct err 
  *   in_path  NULL = nothing
  *   keys     bytes that, typed in a row, end the copying; "" = none
  */
-#define DETACH_KEYS_MAX 16
+#define DETACH_KEYS_MAX     16
+#define DETACH_KEYS_DEFAULT "ctrl-p,ctrl-q"
 int container_io_attach(const char *in_path, bool terminal, const char *keys,
                         struct container_io **ret, struct err *err);
 /* Did the keys end the copying? */

@@ -34,6 +34,14 @@ static const struct {
      offsetof(struct spec_options, uts)},
 };
 
+const char *
+container_join_word(const char *word)
+{
+    size_t n = strlen(CONTAINER_WORD);
+
+    return word && strncmp(word, CONTAINER_WORD, n) == 0 ? word + n : NULL;
+}
+
 /* ---- when it is made ---- */
 
 static int
@@ -65,9 +73,9 @@ container_join_note(struct session *s, const struct run_options *opt, struct spe
         struct spec_ns *ns = (struct spec_ns *) ((char *) o + kinds[i].ns);
         AUTO(container) c = {0};
 
-        if (!word || strncmp(word, CONTAINER_WORD, strlen(CONTAINER_WORD)) != 0)
+        if (!container_join_word(word))
             continue;
-        r = container_find(s, word + strlen(CONTAINER_WORD), &c, err);
+        r = container_find(s, container_join_word(word), &c, err);
         if (r < 0)
             return err_wrap(err, r, "%s", kinds[i].option);
         labels_set_raw(&o->annotations, kinds[i].note, c.id);

@@ -7,6 +7,9 @@
 #include "ross-cli/session/session.h"
 #include "run_options.h"
 
+/* "container:NAME" → NAME, borrowed; NULL for anything else. */
+const char *container_join_word(const char *word);
+
 /*
  * Finds the containers and notes them in the spec as annotations; where their namespaces are is known only when they
  * run. A joined uts namespace brings its host name along. NotFound, naming the option.

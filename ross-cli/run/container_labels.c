@@ -9,7 +9,7 @@
 #include "libross/base/buf.h"
 #include "libross/base/parse.h"
 #include "libross/base/path.h"
-#include "signal_name.h"
+#include "libross/base/signal_name.h"
 
 #define LOG_URI_MAX 4000 /* a label with its key has 4096 bytes */
 

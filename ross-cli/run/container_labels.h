@@ -9,10 +9,11 @@
 
 #define LABEL_STOP_SIGNAL  "io.containerd.image.config.stop-signal" /* as other clients have it */
 #define LABEL_STOP_TIMEOUT "ross/stop-timeout"                      /* seconds */
-#define LABEL_LOG_URI      "ross/log-uri"     /* where the output of the detached container goes */
-#define LABEL_AUTO_REMOVE  "ross/auto-remove" /* --rm */
-#define LABEL_INTERACTIVE  "ross/interactive" /* -i */
-#define LABEL_RESTART      "ross/restart"     /* --restart: "on-failure:3" */
+#define LABEL_LOG_URI      "ross/log-uri"                           /* the log of its output */
+#define LABEL_AUTO_REMOVE  "ross/auto-remove"                       /* --rm */
+#define LABEL_INTERACTIVE  "ross/interactive"                       /* -i */
+#define LABEL_IMAGE_ID     "ross/image-id" /* digest of the image's config */
+#define LABEL_RESTART      "ross/restart"  /* --restart: "on-failure:3" */
 
 #define STOP_TIMEOUT_DEFAULT_S 10
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a detached container wrote.
+ * What a container wrote.
  *
  * To follow, a second thread blocks in Wait and tells by an eventfd; this one reads what inotify announces for the
  * container's directory, and goes over to the new file when the log was rotated.
@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -79,8 +80,10 @@ is_wanted(const struct reader *r, const struct record *rec)
 {
     int64_t at_ns;
 
-    return !r->how->since_ns ||
-           (clock_parse(rec->time, &at_ns, NULL) == 0 && at_ns >= r->how->since_ns);
+    if (!r->how->since_ns && !r->how->until_ns)
+        return true;
+    return clock_parse(rec->time, &at_ns, NULL) == 0 && at_ns >= r->how->since_ns &&
+           (!r->how->until_ns || at_ns < r->how->until_ns);
 }
 
 static void
@@ -269,12 +272,24 @@ print_new(struct reader *r)
     (void) fflush(stdout);
 }
 
+/* Until nothing is wanted any more; -1 = for ever. */
+static int
+left_ms(const struct reader *r)
+{
+    int64_t left = r->how->until_ns - clock_now_ns();
+
+    if (!r->how->until_ns)
+        return -1;
+    return left <= 0 ? 0 : left / NS_PER_MS >= INT_MAX ? INT_MAX : (int) (left / NS_PER_MS) + 1;
+}
+
 static int
 follow(struct reader *r, const char *dir, int done_fd, struct err *err)
 {
     auto_close int watch_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     char events[EVENTS_SIZE];
     struct pollfd p[2];
+    bool over = false;
 
     if (watch_fd < 0 || inotify_add_watch(watch_fd, dir, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
         return err_sys(err, errno, "watch '%s'", dir);
@@ -284,11 +299,12 @@ follow(struct reader *r, const char *dir, int done_fd, struct err *err)
             return 0; /* nobody reads any more */
         p[0] = (struct pollfd){.fd = watch_fd, .events = POLLIN};
         p[1] = (struct pollfd){.fd = done_fd, .events = POLLIN};
-        if (poll(p, 2, -1) < 0 && errno != EINTR)
+        over = r->how->until_ns && clock_now_ns() >= r->how->until_ns;
+        if (poll(p, 2, over ? 0 : left_ms(r)) < 0 && errno != EINTR)
             return err_sys(err, errno, "poll");
         while (read(watch_fd, events, sizeof events) > 0)
             ;
-    } while (!p[1].revents);
+    } while (!p[1].revents && !over);
     print_new(r);
     return 0;
 }
@@ -310,7 +326,7 @@ follow_to_end(const struct session *s, const struct container *c, struct reader 
     if (e != 0)
         return err_sys(err, e, "start a thread");
     e = follow(r, dir, f.done_fd, err);
-    if (e == 0 && !ferror(stdout))
+    if (e == 0 && !ferror(stdout) && !r->how->until_ns)
         (void) pthread_join(waiter, NULL);
     else {
         (void) pthread_detach(waiter);
@@ -328,9 +344,10 @@ container_logs(const struct session *s, const struct container *c, const struct 
     int r;
 
     r = open_all(&reader, err);
-    if (r == 0 && !reader.n_files)
+    if (r == 0 && !reader.n_files && labels_find(&c->labels, LABEL_AUTO_REMOVE))
         r = err_set(err, CODE_NOT_FOUND,
-                    "container '%s' has no log: only what runs detached (run -d, start) writes one",
+                    "container '%s' has no log: with --rm only what runs detached writes one; "
+                    "'ross-cli attach' shows what it writes from now on",
                     container_name(c));
     if (r == 0)
         print_all(&reader);

@@ -301,7 +301,7 @@ container_make(struct session *s, const struct run_options *opt, const struct im
                struct made_container *ret, struct err *err)
 {
     AUTO(made_container) m = {0};
-    char id[CONTAINER_ID_LEN + 1];
+    char id[CONTAINER_ID_LEN + 1], image_id[DIGEST_STR_MAX];
     auto_free char *name = NULL, *dir = NULL, *runc_root = NULL;
     struct spec_options o = {0};
     AUTO_PTR(json) seccomp = NULL;
@@ -342,6 +342,8 @@ container_make(struct session *s, const struct run_options *opt, const struct im
     r = user_labels(opt, view, &m.record.labels, err);
     if (r == 0)
         r = container_labels_set(opt, &view->config, dir, &m.record.labels, err);
+    labels_set(&m.record.labels, LABEL_IMAGE_ID,
+               digest_format(&view->manifest.config.digest, image_id));
     if (r == 0)
         r = reserve_name(s, opt->name, id, !opt->rm, &name, err);
     if (r == 0) {

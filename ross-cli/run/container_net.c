@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "container_dir.h"
+#include "container_join.h"
 #include "container_status.h"
 #include "user_map.h"
 #include "libross/base/fd.h"
@@ -22,7 +23,6 @@
 #include "libross/base/path.h"
 #include "ross-cli/net/net_files.h"
 
-#define CONTAINER_WORD  "container:"
 #define RESOLV_SIZE_MAX (1024 * 1024)
 #define RESOLVED_FILE   "/run/systemd/resolve/resolv.conf"
 
@@ -75,8 +75,8 @@ set_mode(struct session *s, const char *word, struct net_request *q, struct err 
         q->mode = NET_HOST;
         return 0;
     }
-    if (strncmp(word, CONTAINER_WORD, strlen(CONTAINER_WORD)) == 0)
-        return set_container(s, word + strlen(CONTAINER_WORD), q, err);
+    if (container_join_word(word))
+        return set_container(s, container_join_word(word), q, err);
     if (strcmp(word, "default") == 0)
         word = NETWORK_DEFAULT;
     if (strcmp(word, NETWORK_DEFAULT) != 0) {

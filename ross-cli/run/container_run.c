@@ -202,11 +202,16 @@ container_run(struct session *s, const struct run_options *opt, const char *imag
         .on_event_arg = on_pull_arg,
     };
     AUTO(made_container) made = {0};
+    char keys[DETACH_KEYS_MAX + 1];
     struct container_start how;
     struct timing timing;
     int r;
 
     timing_begin(&timing);
+    r = container_io_keys_parse(opt->detach_keys ? opt->detach_keys : DETACH_KEYS_DEFAULT, keys,
+                                err);
+    if (r < 0)
+        return r;
     /* before gRPC starts threads: one that does not block them would be killed by what is meant for the container */
     container_io_block_signals();
     cgroup_warm();
@@ -221,6 +226,7 @@ container_run(struct session *s, const struct run_options *opt, const char *imag
         .mounts = &made.mounts,
         .interactive = opt->interactive,
         .terminal = opt->tty,
+        .keys = keys,
         .forget = opt->rm,
         .timing = &timing,
         .net = made.net,

@@ -72,8 +72,6 @@ create_task(const struct session *s, const struct container_start *how, const st
 
 /* ---- foreground ---- */
 
-#define DETACH_KEYS "\x10\x11" /* ctrl-p ctrl-q */
-
 struct started {
     struct session *s;
     const struct container_start *how;
@@ -122,6 +120,7 @@ container_start_foreground(struct session *s, const struct container_start *how,
                            uint32_t *ret_status, bool *ret_started, struct err *err)
 {
     auto_free char *io_dir = path_join(how->bundle, "io"), *address = NULL;
+    const char *log = labels_find(&how->record->labels, LABEL_LOG_URI);
     struct started st = {.s = s, .how = how};
     struct foreground fg = {
         .id = how->record->id,
@@ -139,6 +138,9 @@ container_start_foreground(struct session *s, const struct container_start *how,
     r = container_io_new(io_dir, how->interactive, how->terminal, &io, err);
     if (r == 0)
         r = container_io_share(io, err);
+    /* what is removed at its end keeps no log */
+    if (r == 0 && !how->forget && log)
+        r = container_io_keep(io, log, err);
     /* if we are killed, the shim has somebody else look after the end */
     if (r == 0)
         r = container_reap_arrange(s, how->bundle, how->record->id, NULL, err);
@@ -147,7 +149,7 @@ container_start_foreground(struct session *s, const struct container_start *how,
     if (r < 0)
         return r;
     if (how->interactive && how->terminal)
-        container_io_set_keys(io, DETACH_KEYS);
+        container_io_set_keys(io, how->keys);
     paths = container_io_paths(io);
     r = create_task(s, how, &paths, &address, &ch, err);
     if (r == 0)
@@ -307,7 +309,7 @@ start_attached(struct session *s, struct container_start *how, int *ret_status, 
 }
 
 static int
-start_again(struct session *s, const struct container *c, bool attach, bool interactive,
+start_again(struct session *s, const struct container *c, const struct container_start_options *opt,
             bool by_policy, int *ret_status, struct err *err)
 {
     auto_close int client_fd = -1, lock_fd = -1;
@@ -336,17 +338,18 @@ start_again(struct session *s, const struct container *c, bool attach, bool inte
     if (r == 0)
         r = make_ready(s, c, &bundle, &mounts, err);
     if (r == 1)
-        return attach ? err_set(err, CODE_FAILED_PRECONDITION, "container '%s' runs already",
-                                container_name(c))
-                      : 0;
+        return opt->attach ? err_set(err, CODE_FAILED_PRECONDITION, "container '%s' runs already",
+                                     container_name(c))
+                           : 0;
     if (r == 0)
         r = container_net_begin_again(s, c, &net, err);
     if (r < 0)
         return r;
     how.net = net;
     how.bundle = bundle;
-    if (attach) {
-        how.interactive = interactive;
+    if (opt->attach) {
+        how.interactive = opt->interactive;
+        how.keys = opt->keys;
         how.forget = labels_find(&c->labels, LABEL_AUTO_REMOVE) != NULL;
         r = start_attached(s, &how, ret_status, err);
     } else {
@@ -359,15 +362,17 @@ start_again(struct session *s, const struct container *c, bool attach, bool inte
 }
 
 int
-container_start_again(struct session *s, const struct container *c, bool attach, bool interactive,
-                      int *ret_status, struct err *err)
+container_start_again(struct session *s, const struct container *c,
+                      const struct container_start_options *opt, int *ret_status, struct err *err)
 {
-    return start_again(s, c, attach, interactive, false, ret_status, err);
+    return start_again(s, c, opt, false, ret_status, err);
 }
 
 int
 container_start_by_policy(struct session *s, const struct container *c, int *ret_status,
                           struct err *err)
 {
-    return start_again(s, c, false, false, true, ret_status, err);
+    const struct container_start_options detached = {0};
+
+    return start_again(s, c, &detached, true, ret_status, err);
 }

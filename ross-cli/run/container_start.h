@@ -10,8 +10,9 @@ struct container_start {
     const char *bundle;
     const struct mount_list *mounts; /* of its root filesystem */
     bool interactive, terminal;
-    bool by_policy; /* not by somebody: counted in the note */
-    bool forget;    /* the container is removed at its end: no note of how it ended */
+    const char *keys; /* that detach from one with both, as bytes */
+    bool by_policy;   /* not by somebody: counted in the note */
+    bool forget;      /* the container is removed at its end: no note of how it ended */
     struct timing *timing;
     struct container_net *net; /* coming up, or NULL; the caller frees it */
     int *lock_fd;              /* closed once the process has started; NULL = none */
@@ -29,14 +30,20 @@ int container_start_foreground(struct session *s, const struct container_start *
 /* Its output goes to its log. With LABEL_AUTO_REMOVE a process of ours stays behind to remove it. */
 int container_start_detached(struct session *s, const struct container_start *how, struct err *err);
 
+struct container_start_options {
+    bool attach, interactive; /* interactive: for one that is attached to */
+    const char *keys;         /* that detach, as bytes */
+};
+
 /*
  * One that has ended or never ran: bundle and mounts anew, then as above. One that runs already
  * is fine unless `attach`
  * (FailedPrecondition). *ret_status: exit code with `attach`, or 126 or 127 when the command is
  * at fault.
  */
-int container_start_again(struct session *s, const struct container *c, bool attach,
-                          bool interactive, int *ret_status, struct err *err);
+int container_start_again(struct session *s, const struct container *c,
+                          const struct container_start_options *opt, int *ret_status,
+                          struct err *err);
 /* Detached, and counted as one of its policy's starts. */
 int container_start_by_policy(struct session *s, const struct container *c, int *ret_status,
                               struct err *err);

@@ -14,7 +14,7 @@
 #include "libross/base/clock.h"
 #include "libross/base/fd.h"
 #include "libross/base/parse.h"
-#include "signal_name.h"
+#include "libross/base/signal_name.h"
 
 #define KILL_TIMEOUT_NS (10 * NS_PER_S)
 
@@ -118,7 +118,8 @@ signal_and_wait(const char *address, const char *id, int signo, bool all, int64_
 }
 
 int
-container_stop(struct session *s, const struct container *c, int64_t timeout_s, struct err *err)
+container_stop(struct session *s, const struct container *c, int signo, int64_t timeout_s,
+               struct err *err)
 {
     AUTO(container_status) st = {0};
     AUTO_PTR(rpc_channel) ch = NULL;
@@ -139,7 +140,7 @@ container_stop(struct session *s, const struct container *c, int64_t timeout_s, 
             return r;
     }
     if (st.kind == CONTAINER_PAUSED || st.kind == CONTAINER_RUNNING) {
-        r = timeout_s ? signal_and_wait(st.address, c->id, stop_signal(c), false,
+        r = timeout_s ? signal_and_wait(st.address, c->id, signo ? signo : stop_signal(c), false,
                                         timeout_s * NS_PER_S, err)
                       : -CODE_DEADLINE_EXCEEDED;
         if (r == -CODE_DEADLINE_EXCEEDED)

@@ -10,9 +10,10 @@ int container_kill(const struct session *s, const struct container *c, int signo
 
 /*
  * Its stop signal, then SIGKILL when it has not ended in time; one that does not run is fine.
+ *   signo      0 = its own
  *   timeout_s  -1 = its own
  */
-int container_stop(struct session *s, const struct container *c, int64_t timeout_s,
+int container_stop(struct session *s, const struct container *c, int signo, int64_t timeout_s,
                    struct err *err);
 
 /* The shim's channel of a running or paused container; FailedPrecondition in any other state. */

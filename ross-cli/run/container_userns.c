@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "container_join.h"
 #include "libross/base/path.h"
 #include "libross/mount/mount.h"
 #include "ross-cli/volume/volume.h"
@@ -16,12 +17,6 @@
 #define LABEL_GIDMAP "containerd.io/snapshot/gidmapping"
 #define IDMAP        "idmap" /* the word of a mount, ours and the runtimes' */
 
-static bool
-joins_container(const char *word)
-{
-    return word && strncmp(word, "container:", strlen("container:")) == 0;
-}
-
 int
 container_userns_parse(const struct run_options *opt, const struct net_request *net,
                        struct user_map *ret, struct err *err)
@@ -30,8 +25,8 @@ container_userns_parse(const struct run_options *opt, const struct net_request *
 
     if (r < 0 || !ret->any)
         return r;
-    if (net->mode == NET_CONTAINER || joins_container(opt->pid) || joins_container(opt->ipc) ||
-        joins_container(opt->uts))
+    if (net->mode == NET_CONTAINER || container_join_word(opt->pid) ||
+        container_join_word(opt->ipc) || container_join_word(opt->uts))
         return err_set(err, CODE_INVALID_ARGUMENT,
                        "--userns cannot be used with the namespaces of another container, which "
                        "belong to that one's users");

@@ -7,7 +7,7 @@
 #include "libross/oci/spec.h"
 
 struct run_options {
-    const char *name, *platform, *pull, *runtime, *cidfile;
+    const char *name, *platform, *pull, *runtime, *cidfile, *detach_keys;
     bool rm, detach, interactive, tty, plain_http, quiet, timing;
     const char *restart;                    /* --restart */
     const char *stop_signal, *stop_timeout; /* "TERM", "10"; NULL = the image's, the default */

@@ -12,6 +12,7 @@
 #include "libross/base/parse.h"
 #include "libross/base/path.h"
 #include "libross/base/proc.h"
+#include "container_join.h"
 #include "container_volumes.h"
 #include "ross-cli/volume/volume.h"
 #include "host_devices.h"
@@ -395,7 +396,7 @@ static int
 namespace_to_spec(const char *option, const char *value, struct spec_ns *ns, struct err *err)
 {
     /* that of a container is container_join_note()'s */
-    if (!value || strcmp(value, "private") == 0 || strncmp(value, "container:", 10) == 0)
+    if (!value || strcmp(value, "private") == 0 || container_join_word(value))
         return 0;
     if (strcmp(value, "host") != 0)
         return err_set(err, CODE_INVALID_ARGUMENT,
