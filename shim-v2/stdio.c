@@ -294,14 +294,18 @@ terminal_setup(struct stdio *s, struct err *err)
 static int
 fill_with_null(struct stdio *s, struct err *err)
 {
-    for (int i = 0; i < 3; i++)
-        if (s->child[i] < 0) {
-            int fd = own_null_open(err);
+    int null_fd = -1;
 
-            if (fd < 0)
-                return fd;
-            s->child[i] = fd;
-        }
+    for (int i = 0; i < 3; i++) {
+        if (s->child[i] >= 0)
+            continue;
+        s->child[i] = null_fd < 0 ? own_null_open(err) : fcntl(null_fd, F_DUPFD_CLOEXEC, 3);
+        if (s->child[i] < 0 && null_fd < 0)
+            return -err->code;
+        if (s->child[i] < 0)
+            return err_sys(err, errno, "share a null device");
+        null_fd = s->child[i];
+    }
     return 0;
 }
 
