@@ -18,6 +18,7 @@
 #include "libross/base/fd.h"
 #include "libross/base/path.h"
 #include "libross/base/proc.h"
+#include "libross/json/json.h"
 #include "runtime/bootstrap/v1/bootstrap.pb-c.h"
 #include "shim_socket.h"
 
@@ -195,24 +196,55 @@ server_spawn(const struct shim_args *args, const struct bootstrap *b, int listen
     return 0;
 }
 
-static int
-answer(const struct bootstrap *b, const char *address, struct err *err)
+static char *
+answer_packed(const char *address, size_t *ret_n)
 {
     Containerd__Runtime__Bootstrap__V1__BootstrapResult m =
         CONTAINERD__RUNTIME__BOOTSTRAP__V1__BOOTSTRAP_RESULT__INIT;
-    auto_free uint8_t *packed = NULL;
-    const void *p = address;
-    size_t n = strlen(address);
+    char *packed;
 
-    if (b->asked) {
-        m.version = BOOTSTRAP_VERSION;
-        m.address = (char *) (uintptr_t) address;
-        m.protocol = (char *) (uintptr_t) "ttrpc";
-        packed = xmalloc(containerd__runtime__bootstrap__v1__bootstrap_result__get_packed_size(&m));
-        n = containerd__runtime__bootstrap__v1__bootstrap_result__pack(&m, packed);
-        p = packed;
-    }
-    if (fd_write_all(STDOUT_FILENO, p, n) < 0)
+    m.version = BOOTSTRAP_VERSION;
+    m.address = (char *) (uintptr_t) address;
+    m.protocol = (char *) (uintptr_t) "ttrpc";
+    packed = xmalloc(containerd__runtime__bootstrap__v1__bootstrap_result__get_packed_size(&m));
+    *ret_n = containerd__runtime__bootstrap__v1__bootstrap_result__pack(&m, (uint8_t *) packed);
+    return packed;
+}
+
+static char *
+answer_json(const char *address, int version, size_t *ret_n)
+{
+    AUTO_PTR(json) root = json_new_object();
+
+    json_set(root, "version", json_new_int(version));
+    json_set(root, "address", json_new_str(address));
+    json_set(root, "protocol", json_new_str("ttrpc"));
+    return json_dump(root, ret_n);
+}
+
+/* The Task API that JSON shall name; 0: a plain address, which every containerd takes for version 2. */
+static int
+json_version(struct err *err)
+{
+    const char *form = getenv("ROSS_SHIM_BOOTSTRAP");
+
+    if (!form || !form[0] || strcmp(form, "plain") == 0)
+        return 0;
+    if (strcmp(form, "json2") == 0 || strcmp(form, "json3") == 0)
+        return form[4] - '0';
+    return err_set(err, CODE_INVALID_ARGUMENT,
+                   "ROSS_SHIM_BOOTSTRAP is '%.100s', not plain, json2 or json3", form);
+}
+
+static int
+answer(const struct bootstrap *b, const char *address, int version, struct err *err)
+{
+    size_t n = strlen(address);
+    auto_free char *made = b->asked  ? answer_packed(address, &n)
+                           : version ? answer_json(address, version, &n)
+                                     : NULL;
+
+    if (fd_write_all(STDOUT_FILENO, made ? made : address, n) < 0)
         return err_sys(err, errno, "print the address");
     return 0;
 }
@@ -236,8 +268,11 @@ start(const struct shim_args *args, struct bootstrap *b, struct err *err)
     AUTO(bundle_spec) spec = {0};
     auto_free char *address = NULL, *cwd = NULL;
     auto_close int listen_fd = -1;
-    int r = bootstrap_read(args, b, err);
+    int version = json_version(err), r;
 
+    if (version < 0)
+        return version;
+    r = bootstrap_read(args, b, err);
     if (r < 0)
         return r;
     cwd = getcwd(NULL, 0);
@@ -260,7 +295,7 @@ start(const struct shim_args *args, struct bootstrap *b, struct err *err)
         (void) !symlink(b->socket_dir, "s");
     bundle_forget_exit(cwd);
     r = bundle_write_address(cwd, address, err);
-    return r < 0 ? r : answer(b, address, err);
+    return r < 0 ? r : answer(b, address, version, err);
 }
 
 int

@@ -102,6 +102,16 @@ def bootstrap():
     if r.returncode == 0:
         client = Client(r.stdout.decode())
         client.call("Shutdown", field(1, "other"))
+    # JSON when the environment asks for it, also from one who finds a shim
+    for form, version in (("json2", 2), ("json3", 3), ("json3", 3)):
+        at = f"{DIR}/bundles/{form}"
+        r = start(form, path=at if os.path.exists(at) else bundle(form), env={"ROSS_SHIM_BOOTSTRAP": form})
+        result = json.loads(r.stdout)
+        expect("JSON answer", (result["version"], result["protocol"], result["address"]), (version, "ttrpc", open(f"{DIR}/bundles/{form}/address").read()))
+    for form in ("json2", "json3"):
+        Client(open(f"{DIR}/bundles/{form}/address").read()).call("Shutdown", b"")
+    r = start("yaml", path=bundle("yaml"), env={"ROSS_SHIM_BOOTSTRAP": "yaml"})
+    expect("unknown form", (r.returncode != 0, r.stdout, r.stderr.count(b"\n")), (True, b"", 1))
     # a pod: the second start finds the first one's shim
     pod = {"io.kubernetes.cri.sandbox-id": "pod"}
     one = start("pod-a", path=bundle("pod-a", pod)).stdout
