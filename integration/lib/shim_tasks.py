@@ -496,9 +496,46 @@ def checkpoints():
     s.down()
 
 
+def started():
+    """What `start` and `-info` do beside serving: the shim's own cgroup and oom score, the address file, what the runtime can do."""
+    at = f"{CGROUP}/shims"
+    s = shim_of("started")
+    expect("oom score", int(read_file(f"/proc/{s.pid}/oom_score_adj")), min(int(read_file("/proc/self/oom_score_adj")) + 1, 1000))
+    expect("address file", read_file(s.bundle + "/address"), s.address)
+    expect("its own process group", os.getpgid(s.pid), s.pid)
+    s.call("Shutdown")
+    wait_until("the shim does not leave", s.gone)
+    bundle = f"{DIR}/bundles/grouped"
+    os.mkdir(bundle)
+    with open(bundle + "/config.json", "w") as f:
+        json.dump(spec(["true"]), f)
+    options = any_of("containerd.runc.v1.Options", field(3, at))
+    r = subprocess.run([BINARY, "-namespace", NS, "-address", "", "-id", "grouped", "start"], cwd=bundle, input=options, capture_output=True,
+                       env={**os.environ, "ROSS_STATE": DIR + "/state"}, timeout=120, check=True)
+    client = Client(r.stdout.decode())
+    pid = dict(fields(client.call("Connect", field(1, "grouped"))[2]))[1]
+    check(f"the shim is not in its cgroup: {read_file(f'/proc/{pid}/cgroup')}", any(line.strip().endswith(":" + at) for line in open(f"/proc/{pid}/cgroup")))
+    client.call("Shutdown", b"")
+    wait_until("the shim does not leave", lambda: not os.path.exists(f"/proc/{pid}"))
+    for place in [f"/sys/fs/cgroup{at}", *(f"/sys/fs/cgroup/{h}{at}" for h in os.listdir("/sys/fs/cgroup"))]:
+        if os.path.isdir(place) and not os.path.islink(place.removesuffix(at)):
+            os.rmdir(place)
+    r = subprocess.run([BINARY, "-info"], input=any_of("containerd.runc.v1.Options", field(6, RUNTIME)), capture_output=True, check=True)
+    info = dict(fields(r.stdout))
+    expect("name", info[1], b"containerd-shim-ross-v2")
+    check("no version", dict(fields(info[2])).get(1))
+    has = subprocess.run([RUNTIME, "features"], capture_output=True)
+    if has.returncode:
+        check("features of a runtime that tells none", 4 not in info)
+    else:
+        features = dict(fields(info[4]))
+        expect("type of features", features[1], b"types.containerd.io/opencontainers/runtime-spec/1/features/Features")
+        expect("features", json.loads(features[2]), json.loads(has.stdout))
+
+
 make_rootfs(ROOT)
 try:
-    for test in (loggers, deleted_early, deleted_behind, deleted_twice, files, reader_returns, half_close, terminals, limits_change, unlimited_rlimits, processes, many_execs, states, out_of_memory, rootfs_mounts,
+    for test in (started, loggers, deleted_early, deleted_behind, deleted_twice, files, reader_returns, half_close, terminals, limits_change, unlimited_rlimits, processes, many_execs, states, out_of_memory, rootfs_mounts,
                  idmapped_binds, systemd_paths, checkpoints):
         began = time.monotonic()
         test()
