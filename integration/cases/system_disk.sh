@@ -137,6 +137,16 @@ if command -v ctr >/dev/null; then
     wait $!
     ctr leases create --id lost "ross/owner=$(cat /proc/sys/kernel/random/boot_id) $(readlink /proc/self/ns/pid) $! 1" >/dev/null
     ctr leases create --id held "ross/owner=$(cat /proc/sys/kernel/random/boot_id) $(readlink /proc/self/ns/pid) $$ $(awk '{print $22}' /proc/$$/stat)" >/dev/null
+    ctr leases create --id others -x 0 >/dev/null
+    ctr leases create --id later >/dev/null
+    ross system prune --dry-run >"$WORK/plan"
+    said '^remove lease lost: the process that made it has ended$'
+    said '^keep lease held: the process that made it may still run$'
+    said '^keep lease others: whoever made it has to delete it$'
+    said '^keep lease later: it is wanted until 20[0-9TZ:.+-]*$'
+    expect 4 bash -c "grep -c ' lease ' '$WORK/plan'"
+    expect 4 bash -c "ctr --address '$ROSS_STATE/contentd.sock' -n default leases ls -q | wc -l"
+    ctr leases rm others later >/dev/null
     ross system prune -f >/dev/null
     expect held ctr leases ls -q
     ctr leases rm held >/dev/null

@@ -5,6 +5,7 @@
 
 #include "api/client/records_client.h"
 #include "cmd.h"
+#include "each.h"
 #include "libross/base/clock.h"
 #include "libross/oci/oci_ref.h"
 #include "ross-cli/images/image_remove.h"
@@ -136,29 +137,48 @@ const struct command_row cmd_image_list = {
 
 /* ---- remove ---- */
 
+struct remove_options {
+    bool force;
+};
+
+static const struct option_row remove_rows[] = {
+    {.name = "force",
+     .letter = 'f',
+     .type = OPTION_FLAG,
+     .offset = offsetof(struct remove_options, force),
+     .help = "an image that is not there is no error"},
+};
+
+static int
+remove_one(struct session *s, const char *word, void *arg, struct err *err)
+{
+    const struct remove_options *opt = arg;
+    AUTO(image) image = {0};
+    int r = image_find(s, word, &image, err);
+
+    if (r == 0)
+        r = image_remove(s, &image, true, err);
+    if (r == -CODE_NOT_FOUND && opt->force)
+        return 1;
+    if (r == 0)
+        printf("removed %s\n", image.name);
+    return r;
+}
+
 static int
 remove_run(struct session *s, const void *options, int n_words, char **words, struct err *err)
 {
-    int r = 0;
-
-    (void) options;
-    for (int i = 0; r == 0 && i < n_words; i++) {
-        AUTO(image) image = {0};
-
-        r = image_find(s, words[i], &image, err);
-        if (r == 0)
-            r = image_remove(s, &image, true, err);
-        if (r == 0)
-            printf("removed %s\n", image.name);
-    }
-    return r;
+    return each_word(s, n_words, words, false, remove_one, (void *) (uintptr_t) options, err);
 }
 
 const struct command_row cmd_image_remove = {
     .path = "image remove",
     .aliases = "rmi, image rm",
-    .synopsis = "IMAGE…",
+    .synopsis = "[OPTION…] IMAGE…",
     .summary = "Removes image names, and what nothing else needs",
+    .options = remove_rows,
+    .n_options = ARRAY_LEN(remove_rows),
+    .options_size = sizeof(struct remove_options),
     .words_min = 1,
     .words_max = -1,
     .run = remove_run,

@@ -55,8 +55,15 @@ show_candidate(const struct gc_candidate *c, void *arg)
     printf("remove %s %s (%s): %s\n", c->type, c->key, size, c->why);
 }
 
+static void
+show_lease(const char *id, bool goes, const char *why, void *arg)
+{
+    (void) arg;
+    printf("%s lease %s: %s\n", goes ? "remove" : "keep", id, why);
+}
+
 static int
-show_plan(const struct session *s, const struct disk_usage *u, const struct system_prune *p,
+show_plan(struct session *s, const struct disk_usage *u, const struct system_prune *p,
           struct err *err)
 {
     for (size_t i = 0; i < u->n_containers; i++)
@@ -74,7 +81,8 @@ show_plan(const struct session *s, const struct disk_usage *u, const struct syst
         if (strcmp(u->leftovers[i].kind, "ingest") == 0)
             printf("remove ingest %s (%s): %s\n", u->leftovers[i].key, size, u->leftovers[i].why);
     }
-    return gc_ask(s, show_candidate, (void *) (uintptr_t) s, err);
+    int r = gc_leases_tell(s, show_lease, NULL, err);
+    return r < 0 ? r : gc_ask(s, show_candidate, s, err);
 }
 
 static void

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "api/client/records_client.h"
+#include "libross/base/clock.h"
 #include "libross/base/parse.h"
 #include "libross/base/proc.h"
+#include "libross/oci/gc_labels.h"
 #include "ross-cli/pull/lease_owner.h"
 
 #define OUTPUT_MAX    (64 * 1024 * 1024)
@@ -88,6 +90,41 @@ gc_ask(const struct session *s, gc_candidate_fn fn, void *arg, struct err *err)
             fn(&c, arg);
     }
     return 0;
+}
+
+struct telling {
+    gc_lease_fn fn;
+    void *arg;
+};
+
+static int
+tell_lease(const struct lease *l, void *arg)
+{
+    const struct telling *t = arg;
+    const char *expire = labels_find(&l->labels, GC_LABEL_EXPIRE);
+    auto_free char *until = expire ? xasprintf("it is wanted until %s", expire) : NULL;
+    int64_t ns;
+
+    if (lease_owner_is_gone(&l->labels))
+        t->fn(l->id, true, "the process that made it has ended", t->arg);
+    else if (labels_find(&l->labels, LABEL_LEASE_OWNER))
+        t->fn(l->id, false, "the process that made it may still run", t->arg);
+    else if (!expire || clock_parse(expire, &ns, NULL) < 0)
+        t->fn(l->id, false, "whoever made it has to delete it", t->arg);
+    else if (ns > clock_now_ns())
+        t->fn(l->id, false, until, t->arg);
+    return 0;
+}
+
+int
+gc_leases_tell(struct session *s, gc_lease_fn fn, void *arg, struct err *err)
+{
+    struct telling t = {.fn = fn, .arg = arg};
+    AUTO(strv) all = {0};
+    struct rpc_channel *ch;
+    int r = session_contentd(s, &ch, err);
+
+    return r < 0 ? r : leases_client_list(ch, &s->ctx, &all, tell_lease, &t, err);
 }
 
 static int

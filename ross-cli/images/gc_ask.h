@@ -15,6 +15,10 @@ typedef void (*gc_candidate_fn)(const struct gc_candidate *c, void *arg);
 int gc_ask(const struct session *s, gc_candidate_fn fn, void *arg, struct err *err);
 /* Pure. A line of `gc --dry-run`, cut into pieces: true when it is about an object that goes. */
 bool gc_candidate_parse(char *line, struct gc_candidate *ret);
+/* A lease of our namespace, and what becomes of it at a prune. Borrowed for the call. */
+typedef void (*gc_lease_fn)(const char *id, bool goes, const char *why, void *arg);
+/* Tells each lease but those that have expired, which gc_ask tells of. */
+int gc_leases_tell(struct session *s, gc_lease_fn fn, void *arg, struct err *err);
 /* The ids of leases whose owner was killed (lease_owner.h), added to `ret`. */
 int gc_leases_gone(struct session *s, struct strv *ret, struct err *err);
 int gc_leases_drop(struct session *s, const struct strv *ids, struct err *err);

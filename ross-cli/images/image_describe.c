@@ -115,31 +115,25 @@ image_describe(const struct image *image, const struct image_view *view, const s
     return o;
 }
 
-struct names {
-    const struct digest *target;
-    struct strv *list;
-};
-
 static int
 note_name(const struct image *image, void *arg)
 {
-    struct names *names = arg;
-
-    if (digest_equal(&image->target.digest, names->target))
-        strv_add(names->list, image->name);
+    strv_add(arg, image->name);
     return 0;
 }
 
 int
 image_names(struct session *s, const struct image *image, struct strv *ret, struct err *err)
 {
-    struct names names = {.target = &image->target.digest, .list = ret};
-    AUTO(strv) all = {0};
+    char digest[DIGEST_STR_MAX];
+    AUTO(strv) same_target = {0};
     struct rpc_channel *ch;
     int r = session_contentd(s, &ch, err);
 
+    strv_printf(&same_target, "target.digest==\"%s\"",
+                digest_format(&image->target.digest, digest));
     if (r == 0)
-        r = images_client_list(ch, &s->ctx, &all, note_name, &names, err);
+        r = images_client_list(ch, &s->ctx, &same_target, note_name, ret, err);
     if (r == 0)
         strv_sort(ret);
     return r;

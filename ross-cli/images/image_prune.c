@@ -29,16 +29,20 @@ int
 image_prune_remove(struct session *s, const struct image_set *set, const bool *gone,
                    struct err *err)
 {
+    auto_free size_t *names = xcalloc(set->n + 1, sizeof *names); /* of each first twin */
     size_t last = SIZE_MAX;
     int r = 0;
 
-    for (size_t i = 0; i < set->n; i++)
+    for (size_t i = 0; i < set->n; i++) {
+        names[set->items[i].twin]++;
         if (gone[i])
             last = i;
+    }
     for (size_t i = 0; r == 0 && i < set->n; i++) {
         if (!gone[i])
             continue;
-        r = image_remove(s, &set->items[i].image, i == last, err);
+        bool target_goes = --names[set->items[i].twin] == 0;
+        r = image_untag(s, &set->items[i].image, target_goes, i == last, err);
         if (r == -CODE_NOT_FOUND)
             r = 0;
     }

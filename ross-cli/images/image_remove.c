@@ -6,9 +6,8 @@
 #include "ross-cli/run/event_log.h"
 
 int
-image_remove(struct session *s, const struct image *image, bool sync, struct err *err)
+image_untag(struct session *s, const struct image *image, bool last, bool sync, struct err *err)
 {
-    AUTO(strv) others = {0};
     struct rpc_channel *ch;
     int r = session_contentd(s, &ch, err);
 
@@ -17,7 +16,16 @@ image_remove(struct session *s, const struct image *image, bool sync, struct err
     if (r < 0)
         return r;
     event_image(s, image->name, &image->target.digest, "untag");
-    if (image_names(s, image, &others, NULL) == 0 && !others.n)
+    if (last)
         event_image(s, image->name, &image->target.digest, "delete");
     return 0;
+}
+
+int
+image_remove(struct session *s, const struct image *image, bool sync, struct err *err)
+{
+    AUTO(strv) names = {0};
+    int r = image_names(s, image, &names, err);
+
+    return r < 0 ? r : image_untag(s, image, names.n <= 1, sync, err);
 }

@@ -10,3 +10,6 @@
  *   sync   what nobody needs any more is gone when it returns; else a collection will find it
  */
 int image_remove(struct session *s, const struct image *image, bool sync, struct err *err);
+/* The same for one who knows already whether it is the last name of its target. */
+int image_untag(struct session *s, const struct image *image, bool last, bool sync,
+                struct err *err);
