@@ -102,6 +102,38 @@ if command -v podman >/dev/null; then
         podman --root "$WORK/podman" --runroot "$WORK/podman-run" --storage-driver vfs load -q -i "$WORK/$format.tar" >/dev/null || fail "podman cannot load --format $format"
     done
 fi
+# a layout as a directory, as skopeo, podman and umoci have it
+ross save --format oci-dir -o "$WORK/layout/" demo two:1
+[ "$(find "$WORK/layout" -maxdepth 1 -mindepth 1 -printf '%f ' | tr ' ' '\n' | sort | xargs)" = "blobs index.json oci-layout" ] || fail "oci-dir: $(find "$WORK/layout")"
+expect "$digest" skopeo inspect --format '{{.Digest}}' "oci:$WORK/layout:latest"
+skopeo copy -q --all "oci:$WORK/layout:1" "oci:$WORK/back:whole" || fail "skopeo cannot read an index from --format oci-dir"
+( # and back, in a store of its own
+    export ROSS_ROOT=$WORK/root-dir ROSS_STATE=$WORK/state-dir
+    ross load -q -i "$WORK/layout" >/dev/null || fail "load does not read what save --format oci-dir has written"
+    expect hi ross run --rm demo echo hi
+)
+ross save --format oci-dir -o "$WORK/alone" demo
+if command -v podman >/dev/null; then
+    # it names the image after the directory, in lower case only
+    env -u DOCKER_CONFIG unshare --mount sh -c 'mount --bind "$1" /mnt && shift && exec "$@" -i /mnt' - "$WORK/alone" podman --root "$WORK/podman" --runroot "$WORK/podman-run" --storage-driver vfs load -q >/dev/null ||
+        fail "podman cannot read --format oci-dir"
+fi
+mkdir "$WORK/empty" "$WORK/used" "$WORK/small"
+touch "$WORK/used/mine"
+ross save --format oci-dir -o "$WORK/empty" demo
+[ -s "$WORK/empty/index.json" ] || fail "an empty directory is not used"
+expect_fail 125 "is not empty" ross save --format oci-dir -o "$WORK/used" demo
+expect_fail 125 "is not empty" ross save --format oci-dir -o "$WORK/empty" demo
+expect_fail 125 "--output" ross save --format oci-dir demo
+expect_fail 125 "$WORK/demo.tar" ross save --format oci-dir -o "$WORK/demo.tar" demo
+expect_fail 125 "$WORK/nowhere/x" ross save --format oci-dir -o "$WORK/nowhere/x" demo
+expect_fail 125 "nothing" ross save --format oci-dir -o "$WORK/new" demo nothing
+mount -t tmpfs -o size=64k tmpfs "$WORK/small"
+expect_fail 125 "No space left" ross save --format oci-dir -o "$WORK/small/x" demo
+[ -z "$(ls "$WORK/small")" ] || fail "a full disk leaves a layout: $(ls "$WORK/small")"
+umount "$WORK/small"
+[ -z "$(find "$WORK" -maxdepth 1 -name '*.part*')" ] && [ ! -e "$WORK/new" ] || fail "a half-made layout is left: $(ls "$WORK")"
+expect mine ls "$WORK/used"
 expect_fail 125 "--format 'zip'" ross save --format zip -o "$WORK/none.tar" demo
 expect_fail 125 "nothing" ross image save -o "$WORK/none.tar" nothing
 [ ! -e "$WORK/none.tar" ] && [ ! -e "$WORK/none.tar.part" ] || fail "a half-made archive is left"

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* image push, image save: images to registries and files. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd.h"
 #include "libross/base/fd.h"
+#include "libross/base/random.h"
+#include "libross/base/rmtree.h"
 #include "libross/oci/oci_ref.h"
 #include "libross/oci/platform.h"
 #include "ross-cli/pull/push.h"
@@ -140,13 +144,15 @@ static const struct option_row save_rows[] = {
      .type = OPTION_STR,
      .offset = SAVE(format),
      .arg = "FORMAT",
-     .help = "oci (a layout) or docker (for docker load); default: an archive that is both"},
+     .help = "oci (a layout), oci-dir (the same as a directory) or docker (for docker load); "
+             "default: an "
+             "archive that is oci and docker"},
     {.name = "output",
      .letter = 'o',
      .type = OPTION_STR,
      .offset = SAVE(output),
      .arg = "FILE",
-     .help = "write there instead of standard output"},
+     .help = "write there instead of standard output; with oci-dir the directory, a new one"},
     {.name = "platform",
      .type = OPTION_STR,
      .offset = SAVE(platform),
@@ -154,7 +160,7 @@ static const struct option_row save_rows[] = {
      .help = "only this one of the images' platforms"},
 };
 
-/* podman's words for the two are understood as well. */
+/* podman's words for them are understood as well. */
 static int
 parse_save_format(const char *word, enum save_format *ret, struct err *err)
 {
@@ -162,10 +168,8 @@ parse_save_format(const char *word, enum save_format *ret, struct err *err)
         const char *word;
         enum save_format format;
     } known[] = {
-        {"oci", SAVE_OCI},
-        {"oci-archive", SAVE_OCI},
-        {"docker", SAVE_DOCKER},
-        {"docker-archive", SAVE_DOCKER},
+        {"oci", SAVE_OCI},       {"oci-archive", SAVE_OCI},       {"oci-dir", SAVE_OCI_DIR},
+        {"docker", SAVE_DOCKER}, {"docker-archive", SAVE_DOCKER},
     };
 
     for (size_t i = 0; word && i < ARRAY_LEN(known); i++) {
@@ -175,7 +179,7 @@ parse_save_format(const char *word, enum save_format *ret, struct err *err)
         return 0;
     }
     return word ? err_set(err, CODE_INVALID_ARGUMENT,
-                          "--format '%.32s' is not known, use oci or docker", word)
+                          "--format '%.32s' is not known, use oci, oci-dir or docker", word)
                 : 0;
 }
 
@@ -199,6 +203,61 @@ save_to_file(const struct pull_services *svc, struct save_options *opt, const ch
     return r;
 }
 
+/* The name of a new directory beside `path`, for what is not whole yet; malloc'ed. */
+static char *
+part_of(const char *path)
+{
+    size_t n = strlen(path);
+
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    return xasprintf("%.*s.part-%08x", (int) n, path, random_u32());
+}
+
+/* It may be there when it is empty. */
+static int
+check_new_dir(const char *path, struct err *err)
+{
+    DIR *d = opendir(path);
+    const struct dirent *e;
+    int r = 0;
+
+    if (!d)
+        return errno == ENOENT ? 0 : err_sys(err, errno, "open the directory '%s'", path);
+    while (r == 0 && (e = readdir(d)))
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
+            r = err_set(err, CODE_ALREADY_EXISTS,
+                        "'%s' is not empty: --output names a new directory with oci-dir", path);
+    (void) closedir(d);
+    return r;
+}
+
+/* The directory under its name when it is whole, no sooner. */
+static int
+save_to_dir(const struct pull_services *svc, struct save_options *opt, const char *path,
+            struct err *err)
+{
+    auto_free char *part = part_of(path);
+    auto_close int fd = -1;
+    int r = check_new_dir(path, err);
+
+    if (r < 0)
+        return r;
+    if (mkdir(part, 0777) < 0)
+        return err_sys(err, errno, "create '%s'", part);
+    fd = open(part, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        r = err_sys(err, errno, "open '%s'", part);
+    opt->fd = fd;
+    if (r == 0)
+        r = save_images(svc, opt, err);
+    if (r == 0 && rename(part, path) < 0)
+        r = err_sys(err, errno, "rename '%s' to '%s'", part, path);
+    if (r < 0)
+        (void) rmtree_at(AT_FDCWD, part, NULL);
+    return r;
+}
+
 static void
 tell_saved(const struct session *s, const char *typed)
 {
@@ -209,6 +268,18 @@ tell_saved(const struct session *s, const char *typed)
         return;
     name = oci_ref_format(&ref);
     event_image(s, name, NULL, "save");
+}
+
+static int
+check_output(const char *output, enum save_format format, struct err *err)
+{
+    if (!output && format == SAVE_OCI_DIR)
+        return err_set(err, CODE_INVALID_ARGUMENT,
+                       "--format oci-dir is written to a directory: name it with --output");
+    if (!output && isatty(STDOUT_FILENO))
+        return err_set(err, CODE_INVALID_ARGUMENT,
+                       "an archive is nothing for a terminal: name a file with --output");
+    return 0;
 }
 
 static int
@@ -223,9 +294,8 @@ save_run(struct session *s, const void *options, int n_words, char **words, stru
 
     if (r == 0)
         r = parse_save_format(cmd->format, &opt.format, err);
-    if (r == 0 && !cmd->output && isatty(STDOUT_FILENO))
-        r = err_set(err, CODE_INVALID_ARGUMENT,
-                    "an archive is nothing for a terminal: name a file with --output");
+    if (r == 0)
+        r = check_output(cmd->output, opt.format, err);
     if (r == 0)
         r = image_services(s, &svc, err);
     if (r < 0)
@@ -233,7 +303,12 @@ save_run(struct session *s, const void *options, int n_words, char **words, stru
     for (int i = 0; i < n_words; i++)
         strv_add(&images, words[i]);
     catch_interrupts();
-    r = cmd->output ? save_to_file(&svc, &opt, cmd->output, err) : save_images(&svc, &opt, err);
+    if (!cmd->output)
+        r = save_images(&svc, &opt, err);
+    else if (opt.format == SAVE_OCI_DIR)
+        r = save_to_dir(&svc, &opt, cmd->output, err);
+    else
+        r = save_to_file(&svc, &opt, cmd->output, err);
     for (size_t i = 0; r == 0 && i < images.n; i++)
         tell_saved(s, images.items[i]);
     strv_done(&images);
@@ -244,7 +319,7 @@ const struct command_row cmd_image_save = {
     .path = "image save",
     .aliases = "save, image export",
     .synopsis = "[OPTION…] IMAGE…",
-    .summary = "Writes images into one archive that load, docker and podman read",
+    .summary = "Writes images into one archive or layout that load, docker, podman and skopeo read",
     .options = save_rows,
     .n_options = ARRAY_LEN(save_rows),
     .options_size = sizeof(struct save_command),

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ross-cli/pull/save.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "api/client/records_client.h"
-#include "libross/archive/tar_write.h"
-#include "libross/base/fd.h"
 #include "libross/contract/content_read.h"
 #include "libross/json/json.h"
 #include "libross/oci/oci_desc_json.h"
@@ -14,15 +11,16 @@
 #include "libross/oci/oci_ref.h"
 #include "libross/oci/platform.h"
 #include "ross-cli/pull/push_plan.h"
+#include "ross-cli/pull/save_sink.h"
 
 #define PIECE_BYTES (1024 * 1024)
-#define HEADER_MAX  65536
 #define LAYOUT_TEXT "{\"imageLayoutVersion\":\"1.0.0\"}"
 
 struct save {
     const struct pull_services *svc;
     const struct save_options *opt;
     struct call_ctx ctx;
+    struct save_sink sink;
     struct json *index, *docker; /* the manifests of index.json; manifest.json */
     struct oci_desc *blobs;      /* all, each once */
     size_t n;
@@ -140,41 +138,23 @@ add_image(struct save *s, const char *typed, struct err *err)
 static int
 put(struct save *s, const void *p, size_t n, struct err *err)
 {
-    if (fd_write_all(s->opt->fd, p, n) < 0)
-        return err_sys(err, errno, "write the archive");
-    if (call_ctx_cancelled(&s->ctx))
+    int r = s->sink.ops->bytes(&s->sink, p, n, err);
+
+    if (r == 0 && call_ctx_cancelled(&s->ctx))
         return err_set(err, CODE_CANCELED, "canceled");
-    return 0;
-}
-
-static int
-put_header(struct save *s, const char *name, int64_t size, struct err *err)
-{
-    const struct tar_entry e = {
-        .type = TAR_REG, .name = name, .link = "", .mode = 0644, .size = size};
-    AUTO(buf) head = BUF_INIT(HEADER_MAX);
-    int r = tar_write_header(&head, &e, err);
-
-    return r < 0 ? r : put(s, head.data, head.len, err);
-}
-
-static int
-put_padding(struct save *s, int64_t size, struct err *err)
-{
-    AUTO(buf) zeros = BUF_INIT(HEADER_MAX);
-    int r = tar_write_padding(&zeros, (uint64_t) size, err);
-
-    return r < 0 || zeros.len == 0 ? r : put(s, zeros.data, zeros.len, err);
+    return r;
 }
 
 static int
 put_text(struct save *s, const char *name, const char *text, size_t n, struct err *err)
 {
-    int r = put_header(s, name, (int64_t) n, err);
+    int r = s->sink.ops->file(&s->sink, name, (int64_t) n, err);
 
     if (r == 0)
         r = put(s, text, n, err);
-    return r < 0 ? r : put_padding(s, (int64_t) n, err);
+    if (r == 0)
+        r = s->sink.ops->file_end(&s->sink, err);
+    return r < 0 ? err_wrap(err, r, "%s", name) : 0;
 }
 
 static int
@@ -189,7 +169,7 @@ put_blob(struct save *s, const struct oci_desc *d, struct err *err)
         r = err_set(err, CODE_DATA_LOSS, "has %lld bytes instead of %lld",
                     (long long) reader->size_bytes, (long long) d->size_bytes);
     if (r == 0)
-        r = put_header(s, name, d->size_bytes, err);
+        r = s->sink.ops->file(&s->sink, name, d->size_bytes, err);
     while (r == 0 && at < d->size_bytes) {
         ssize_t n = content_reader_pread(reader, piece, PIECE_BYTES, at, err);
         if (n == 0)
@@ -198,7 +178,7 @@ put_blob(struct save *s, const struct oci_desc *d, struct err *err)
         at += n;
     }
     if (r == 0)
-        r = put_padding(s, d->size_bytes, err);
+        r = s->sink.ops->file_end(&s->sink, err);
     return r < 0 ? err_wrap(err, r, "%s", name) : 0;
 }
 
@@ -219,22 +199,20 @@ put_index(struct save *s, struct err *err)
 static int
 put_all(struct save *s, struct err *err)
 {
-    AUTO(buf) end = BUF_INIT(HEADER_MAX);
+    enum save_format format = s->opt->format;
     size_t n;
     auto_free char *docker = json_dump(s->docker, &n);
     int r = 0;
 
-    if (s->opt->format != SAVE_DOCKER)
+    if (format != SAVE_DOCKER)
         r = put_text(s, "oci-layout", LAYOUT_TEXT, strlen(LAYOUT_TEXT), err);
-    if (r == 0 && s->opt->format != SAVE_DOCKER)
+    if (r == 0 && format != SAVE_DOCKER)
         r = put_index(s, err);
-    if (r == 0 && s->opt->format != SAVE_OCI)
+    if (r == 0 && (format == SAVE_BOTH || format == SAVE_DOCKER))
         r = put_text(s, "manifest.json", docker, n, err);
     for (size_t i = 0; r == 0 && i < s->n; i++)
         r = put_blob(s, &s->blobs[i], err);
-    if (r == 0)
-        r = tar_write_end(&end, err);
-    return r < 0 ? r : put(s, end.data, end.len, err);
+    return r < 0 ? r : s->sink.ops->end(&s->sink, err);
 }
 
 int
@@ -243,6 +221,8 @@ save_images(const struct pull_services *svc, const struct save_options *opt, str
     struct save s = {.svc = svc,
                      .opt = opt,
                      .ctx = {.ns = svc->ns, .cancelled = opt->cancelled},
+                     .sink = opt->format == SAVE_OCI_DIR ? save_sink_dir(opt->fd)
+                                                         : save_sink_tar(opt->fd),
                      .index = json_new_array(),
                      .docker = json_new_array()};
     int r = 0;
@@ -255,6 +235,7 @@ save_images(const struct pull_services *svc, const struct save_options *opt, str
                     "platform of each (--platform, or --format oci)");
     if (r == 0)
         r = put_all(&s, err);
+    save_sink_done(&s.sink);
     for (size_t i = 0; i < s.n; i++)
         oci_desc_done(&s.blobs[i]);
     free(s.blobs);
