@@ -5,10 +5,11 @@
 need jq
 demo_layout
 ross load -q --input "$WORK/demo" >/dev/null
-LOOP='trap "exit 5" TERM; trap "exit 6" USR1; touch /ready; while :; do sleep 0.05; done'
+LOOP='trap "exit 5" TERM; trap "exit 6" USR1; echo >>/begun; while :; do sleep 0.05; done'
 state_of() { ross inspect -f '{{.State.Status}}' "$1"; }
 sorted() { "$@" | sort | tr '\n' ' '; }
-ready() { ross exec "$1" test -e /ready; }
+# ready NAME [TIMES]: it has begun so often, and its traps are set
+ready() { [ "$(ross exec "$1" sh -c 'wc -l </begun')" -ge "${2:-1}" ]; }
 
 for name in one two three; do ross run -d --name $name -l team=red --cidfile "$WORK/cid-$name" demo sh -c "$LOOP" >/dev/null; done
 ross create --name four -l team=blue demo sh -c "$LOOP" >/dev/null
@@ -41,11 +42,13 @@ expect 6 ross wait two
 expect 6 ross wait three
 expect "four one three two " sorted ross start --all
 expect "" ross start --all
+for name in one two three; do wait_for 10 ready $name 2 || fail "$name is not ready again"; done
+wait_for 10 ready four || fail "four is not ready"
 expect "four" ross stop --latest
 expect "one three two " sorted ross stop -a -s USR1
 for name in one two three; do case $(ross wait $name) in 6 | 138) ;; *) fail "$name ended with $(ross wait $name)" ;; esac; done
 expect "four" ross start -f label=team=blue
-wait_for 10 ready four || fail "four is not ready"
+wait_for 10 ready four 2 || fail "four is not ready again"
 expect "four" ross restart --all --signal USR1
 expect running state_of four
 expect_fail 2 "is no signal" ross stop --signal NONSENSE four

@@ -46,7 +46,7 @@ live=$!
 PIDS+=($live)
 has_first() { ross logs live | finds first; }
 wait_for 10 has_first || fail "no log while it runs"
-timeout 60 "$BIN/ross-cli" logs -f live >"$WORK/o" 8>&- &
+timeout 300 "$BIN/ross-cli" logs -f live >"$WORK/o" 8>&- &
 follower=$!
 PIDS+=($follower)
 wait_for 10 grep -q first "$WORK/o" || fail "logs -f shows nothing"
@@ -73,12 +73,12 @@ ross rm front tty live turned waiting >/dev/null
 
 # follow: from the beginning to the end, through rotations
 ross run -d --name many --log-opt max-size=20k --log-opt max-file=500 demo sh -c 'i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo number $i; [ $((i % 500)) != 0 ] || sleep 0.1; done' >/dev/null
-timeout 60 "$BIN/ross-cli" logs -f many >"$WORK/followed" || fail "logs -f ended with $?"
+timeout 300 "$BIN/ross-cli" logs -f many >"$WORK/followed" || fail "logs -f ended with $?"
 for i in $(seq 3000); do echo "number $i"; done >"$WORK/want"
 cmp "$WORK/want" <(ross logs many) || fail "logs of rotated files"
 cmp "$WORK/want" "$WORK/followed" || fail "logs -f lost or doubled something"
 expect "number 3000" ross logs --tail 1 many
-got=0; timeout 60 "$BIN/ross-cli" logs -f many | head -1 >"$WORK/out" || got=$?
+got=0; timeout 300 "$BIN/ross-cli" logs -f many | head -1 >"$WORK/out" || got=$?
 [ "$(cat "$WORK/out")" = "number 1" ] || fail "logs -f | head"
 
 # ---- exec ----
