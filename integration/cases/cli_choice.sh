@@ -69,4 +69,29 @@ expect running state_of four
 expect "four" ross rm -fa
 expect "" ross ps -aq
 expect "" ross rm --all
+
+# container prune: what does not run, with -v its anonymous volumes
+ross run -d --name stays -l team=red demo sleep 1000 >/dev/null
+red=$(ross create --name red -l team=red -v /data demo true)
+blue=$(ross create --name blue -l team=blue demo true)
+expect_fail 125 "--force" ross container prune </dev/null
+expect "" ross container prune -f --filter label=team=green
+expect "$red" ross container prune -fv --filter label=team=red
+expect "" ross volume ls -q
+expect "$blue" ross container prune --force
+expect stays ross ps -a --format '{{.Names}}'
+expect "" ross container prune
+ross rm -f stays >/dev/null
+
+# an image is found by its id as well
+ross run --name born demo true
+id=$(ross inspect -f '{{.Image}}' born)
+ross rm born >/dev/null
+for word in "$id" "${id#sha256:}" "${id:7:12}"; do
+    expect fine ross run --rm "$word" echo fine
+    expect "$id" ross inspect --type image -f '{{.Id}}' "$word"
+done
+ross tag "${id:7:12}" other:1
+expect fine ross run --rm "${id:7:12}" echo fine
+expect_fail 125 "there is no image" ross run --rm --pull never "f$id" true
 assert_clean

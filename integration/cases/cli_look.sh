@@ -73,6 +73,8 @@ looks_busy() { # others may want the processors just now
 wait_for 60 looks_busy || fail "stats of busy: $(cat "$WORK/s.json")"
 jq -e '.[] | select(.name == "look") | .memoryLimitBytes == 67108864 and .memoryBytes > 0 and .pids >= 1' "$WORK/s.json" >/dev/null || fail "stats of look: $(cat "$WORK/s.json")"
 expect look ross stats --no-stream --format '{{.name}}' look
+ross stats --no-stream --format '{{.Name}} {{.ID}} {{.CPUPerc}} {{.MemUsage}} {{.MemPerc}} {{.NetIO}} {{.BlockIO}} {{.PIDs}}' look |
+    finds -E '^look [0-9a-f]{12} [0-9.]+% .+B / 67.1MB [0-9.]+% .+ / .+ .+ / .+ [0-9]+$' || fail "stats by docker's names"
 ross stats --no-stream | finds 'CPU %' || fail "stats as a table"
 ross rm -f busy >/dev/null
 expect_fail 125 "no container has the name" ross stats --no-stream nobody

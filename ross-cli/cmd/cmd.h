@@ -22,6 +22,6 @@ extern const struct command_row cmd_volume_create, cmd_volume_list, cmd_volume_i
 extern const struct command_row cmd_diff, cmd_export, cmd_cp;
 extern const struct command_row cmd_inspect, cmd_rename, cmd_update, cmd_top, cmd_stats;
 extern const struct command_row cmd_attach, cmd_check, cmd_commit, cmd_events,
-    cmd_container_restore;
+    cmd_container_restore, cmd_container_prune;
 extern const struct command_row cmd_containerd_enable, cmd_containerd_disable,
     cmd_containerd_status;

@@ -15,6 +15,7 @@
 #include "ross-cli/ui/listing.h"
 
 #define INTERVAL_MS 1000
+#define SHORT_ID    12
 
 struct stats_options {
     const char *format;
@@ -180,6 +181,24 @@ describe(const struct watched *x)
     return row;
 }
 
+/* What a text of --format may also ask for by docker's names. */
+static void
+add_their_names(struct json *row, bool whole)
+{
+    static const char *const names[][2] = {
+        {"Container", "id"},    {"CPUPerc", "cpu"},
+        {"MemUsage", "memory"}, {"MemPerc", "memoryPercent"},
+        {"NetIO", "network"},   {"BlockIO", "blocks"},
+        {"PIDs", "pids"},
+    };
+    const char *id = json_str(json_find(row, "id"));
+    auto_free char *shown = xstrndup(id, whole ? strlen(id) : SHORT_ID);
+
+    for (size_t i = 0; i < ARRAY_LEN(names); i++)
+        json_set(row, names[i][0], json_clone(json_find(row, names[i][1])));
+    json_set(row, "ID", json_new_str(shown));
+}
+
 static int
 print(const struct watch *w, const struct stats_options *opt, bool named, struct err *err)
 {
@@ -198,6 +217,8 @@ print(const struct watch *w, const struct stats_options *opt, bool named, struct
     for (size_t i = 0; i < w->n; i++)
         if (w->items[i].known_now || opt->all || named)
             json_push(rows, describe(&w->items[i]));
+    for (size_t i = 0; opt->format && strstr(opt->format, "{{") && i < json_len(rows); i++)
+        add_their_names(json_at(rows, i), opt->whole);
     return listing_print(stdout, columns, ARRAY_LEN(columns), rows, opt->format, err);
 }
 

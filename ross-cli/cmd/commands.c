@@ -31,6 +31,7 @@ const struct command_row *const commands[] = {
     &cmd_export,
     &cmd_container_list,
     &cmd_container_rm,
+    &cmd_container_prune,
     &cmd_port,
     &cmd_network_create,
     &cmd_network_list,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The image that a person means: a reference, in short or whole, or the beginning of a digest. */
+/* The image that a person means: a reference, in short or whole, or the beginning of a digest or an id. */
 #pragma once
 
 #include "libross/contract/records.h"
