@@ -184,13 +184,16 @@ func TestKilledOneDigest(t *testing.T) {
 
 	// all with one ref, and the service dies while they write
 	q, e := blob(20 << 20)
-	for c := range results {
-		wg.Add(1)
-		go func(c int) {
-			defer wg.Done()
-			results[c] = content.WriteBlob(ctx, m.cs, "one-ref", struct{ io.Reader }{bytes.NewReader(q)}, e)
-		}(c)
+	write := func() {
+		for c := range results {
+			wg.Add(1)
+			go func(c int) {
+				defer wg.Done()
+				results[c] = content.WriteBlob(ctx, m.cs, "one-ref", struct{ io.Reader }{bytes.NewReader(q)}, e)
+			}(c)
+		}
 	}
+	write()
 	for st, err := m.cs.Status(ctx, "one-ref"); err != nil || st.Offset == 0; st, err = m.cs.Status(ctx, "one-ref") {
 		if _, err := m.cs.Info(ctx, e.Digest); err == nil {
 			break // they were faster
@@ -199,13 +202,7 @@ func TestKilledOneDigest(t *testing.T) {
 	m.kill()
 	wg.Wait()
 	m.start()
-	for c := range results {
-		wg.Add(1)
-		go func(c int) {
-			defer wg.Done()
-			results[c] = content.WriteBlob(ctx, m.cs, "one-ref", struct{ io.Reader }{bytes.NewReader(q)}, e)
-		}(c)
-	}
+	write()
 	wg.Wait()
 	for c, err := range results {
 		if err != nil {
