@@ -18,6 +18,7 @@
 #include "ingest.h"
 #include "libross/base/fd.h"
 #include "libross/base/test.h"
+#include "write_session.h"
 
 #define MIB (1024 * 1024)
 
@@ -529,6 +530,41 @@ the_lease_of_a_call_holds(void **state)
     assert_int_equal(held_by(f, "l", NULL), 0);
 }
 
+/* Another one was faster: that the blob exists is said at the commit, and the lease holds it from then on. */
+static void
+the_lease_holds_what_another_wrote_meanwhile(void **state)
+{
+    struct fixture *f = *state;
+    const struct call_ctx leased = {.ns = "a", .lease = "l"};
+    AUTO(labels) none = {0};
+    AUTO(lease) l = {0};
+    struct write_session s = {0};
+    struct write_reply reply;
+    struct content_writer *other;
+    struct write_request rq = {.action = WRITE_STAT, .ref = "slow", .total = 4};
+    struct err e = {0};
+    char shown[DIGEST_STR_MAX];
+
+    digest_compute(DIGEST_SHA256, "same", 4, &rq.expected);
+    assert_ok(lease_store_create(f->db, "a", "l", &none, &l, &e), &e);
+    write_session_init(&s, f->named, &leased);
+    assert_int_equal(write_session_step(&s, &rq, &reply, &e), 0);
+    other = writer(f->named, &in_a, "fast", NULL);
+    assert_ok(content_writer_write(other, "same", 4, &e), &e);
+    assert_ok(content_writer_commit(other, 4, NULL, NULL, &e), &e);
+    content_writer_free(other);
+    assert_int_equal(held_by(f, "l", "ingests=slow"), 1);
+    rq = (struct write_request){.action = WRITE_COMMIT,
+                                .ref = "",
+                                .total = 4,
+                                .expected = rq.expected,
+                                .data = "same",
+                                .n = 4};
+    assert_code(write_session_step(&s, &rq, &reply, &e), CODE_ALREADY_EXISTS, &e);
+    write_session_done(&s);
+    assert_int_equal(held_by(f, "l", digest_format(&rq.expected, shown)), 1);
+}
+
 int
 main(void)
 {
@@ -543,6 +579,8 @@ main(void)
         cmocka_unit_test_setup_teardown(the_plain_view_takes_up_what_it_asks_for, setup, teardown),
         cmocka_unit_test_setup_teardown(flipped_bits_are_not_served, setup, teardown),
         cmocka_unit_test_setup_teardown(the_lease_of_a_call_holds, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_lease_holds_what_another_wrote_meanwhile, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -361,19 +361,56 @@ publish(struct local_writer *w, const struct content_info *info, struct err *err
     return r < 0 ? r : commit_rows(w, info, err);
 }
 
-/* The lease also holds what was there already. */
-static void
-hold_existing(struct local_writer *w, const struct digest *d)
+/*
+ * The lease also holds what was there already: 1. 0: it is not there any more; a collection may come between a look and
+ * this, but not between what is looked up here and the hold.
+ */
+static int
+hold_existing(struct local_writer *w, const struct digest *d, struct err *err)
 {
     AUTO(db_txn) t = {0};
+    AUTO(content_info) i = {0};
     const struct call_ctx ctx = lease_ctx(w);
     char shown[DIGEST_STR_MAX];
+    int r;
 
-    if (!*w->lease || db_txn_begin(w->s->db, DB_WRITE, &t, NULL) < 0)
-        return;
-    if (lease_meta_hold_for_call(&t, w->slot->ns, &ctx, LEASE_CONTENT, digest_format(d, shown),
-                                 NULL) == 0)
-        (void) db_txn_commit_lazy(&t, NULL);
+    r = db_txn_begin(w->s->db, *w->lease ? DB_WRITE : DB_READ, &t, err);
+    if (r < 0)
+        return r;
+    r = content_meta_info(&t, w->slot->ns, d, &i, err);
+    if (r == -CODE_NOT_FOUND)
+        return 0;
+    if (r == 0)
+        r = lease_meta_hold_for_call(&t, w->slot->ns, &ctx, LEASE_CONTENT, digest_format(d, shown),
+                                     err);
+    if (r == 0)
+        r = db_txn_commit_lazy(&t, err);
+    return r < 0 ? r : 1;
+}
+
+static int
+local_hold(struct content_writer *cw, const struct digest *d, struct err *err)
+{
+    int r = hold_existing(writer_of(cw), d, err);
+
+    return r > 0 ? 0 : r < 0 ? r : -CODE_NOT_FOUND;
+}
+
+/* What is said to exist is held, or else it does not exist. */
+static int
+publish_or_hold(struct local_writer *w, const struct content_info *info, struct err *err)
+{
+    int r, held;
+
+    do {
+        if (err)
+            *err = (struct err){0};
+        content_store_lock_digest(w->s, &info->digest);
+        r = publish(w, info, err);
+        content_store_unlock_digest(w->s, &info->digest);
+        held = r == -CODE_ALREADY_EXISTS ? hold_existing(w, &info->digest, err) : 1;
+    } while (held == 0);
+    return held < 0 ? held : r;
 }
 
 static int
@@ -396,16 +433,13 @@ local_commit(struct content_writer *cw, int64_t size, const struct digest *expec
         return r;
     info.size_bytes = offset_of(w);
     info.created_ns = info.updated_ns = clock_now_ns();
-    content_store_lock_digest(w->s, &info.digest);
-    r = publish(w, &info, err);
-    content_store_unlock_digest(w->s, &info.digest);
+    r = publish_or_hold(w, &info, err);
     if (r == 0) {
         /* When the file was another namespace's, ours is still where it was. */
         if (w->in)
             (void) blob_store_ingest_remove(w->s->files, ingest_id(w->in), NULL);
         w->committed = true;
     } else if (r == -CODE_ALREADY_EXISTS) {
-        hold_existing(w, &info.digest);
         drop_ingest(w);
     }
     return r;
@@ -441,6 +475,7 @@ static const struct content_writer_ops local_writer_ops = {
     .status = local_writer_status,
     .truncate = local_truncate,
     .commit = local_commit,
+    .hold = local_hold,
     .close = local_close,
 };
 
@@ -533,6 +568,23 @@ resume(struct local_writer *w, const struct ingest_row *row, int64_t total, stru
     return 0;
 }
 
+/* What is found to exist is held. */
+static int
+find_and_hold(struct local_writer *w, struct found *f, struct err *err)
+{
+    int r, held;
+
+    do {
+        ingest_row_done(&f->row);
+        *f = (struct found){0};
+        if (err)
+            *err = (struct err){0};
+        r = find(w, f, err);
+        held = r == 0 && f->exists ? hold_existing(w, &w->expected, err) : 1;
+    } while (held == 0);
+    return held < 0 ? held : r;
+}
+
 static int
 hold_ingest(struct local_writer *w, struct err *err)
 {
@@ -556,12 +608,10 @@ start(struct local_writer *w, int64_t total, struct err *err)
     int64_t now = clock_now_ns();
     int r;
 
-    r = find(w, &f, err);
-    if (r == 0 && f.exists) {
-        hold_existing(w, &w->expected);
+    r = find_and_hold(w, &f, err);
+    if (r == 0 && f.exists)
         r = err_set(err, CODE_ALREADY_EXISTS, "content %s: already exists",
                     digest_format(&w->expected, shown));
-    }
     if (r == 0)
         r = hold_ingest(w, err);
     if (r == 0) {

@@ -48,6 +48,8 @@ check_expected(struct write_session *s, const struct write_request *rq, struct e
         return 0;
     s->expected = rq->expected;
     r = content_info_get(s->content, s->ctx, &rq->expected, &i, err);
+    if (r == 0)
+        r = content_writer_hold(s->writer, &rq->expected, err);
     if (r == -CODE_NOT_FOUND)
         return 0;
     if (r < 0)

@@ -99,6 +99,8 @@ struct content_writer_ops {
      */
     int (*commit)(struct content_writer *w, int64_t size, const struct digest *expected,
                   const struct labels *labels, struct err *err);
+    /* From now on the lease of the writer's call holds this blob, too. NotFound: there is none. NULL in clients. */
+    int (*hold)(struct content_writer *w, const struct digest *d, struct err *err);
     /* Unlocks the ref; an uncommitted ingest stays for a resume. */
     void (*close)(struct content_writer *w);
 };
@@ -209,6 +211,12 @@ content_writer_commit(struct content_writer *w, int64_t size, const struct diges
                       const struct labels *labels, struct err *err)
 {
     return w->ops->commit(w, size, expected, labels, err);
+}
+
+static inline int
+content_writer_hold(struct content_writer *w, const struct digest *d, struct err *err)
+{
+    return w->ops->hold ? w->ops->hold(w, d, err) : 0;
 }
 
 static inline void

@@ -167,6 +167,12 @@ trace_truncate(struct content_writer *w, int64_t size, struct err *err)
 }
 
 static int
+trace_hold(struct content_writer *w, const struct digest *d, struct err *err)
+{
+    return content_writer_hold(writer_of(w)->inner, d, err);
+}
+
+static int
 trace_commit(struct content_writer *w, int64_t size, const struct digest *expected,
              const struct labels *labels, struct err *err)
 {
@@ -194,6 +200,7 @@ static const struct content_writer_ops writer_ops = {
     .status = trace_writer_status,
     .truncate = trace_truncate,
     .commit = trace_commit,
+    .hold = trace_hold,
     .close = trace_close,
 };
 

@@ -370,3 +370,124 @@ func TestHostile(t *testing.T) {
 		t.Errorf("with a good namespace: %v", err)
 	}
 }
+
+// TestCollectBeside: collections run one after the other while clients pull: each writes the blobs of its image and one that all images share, under
+// a lease, then the record, then gives up the lease. What an image needs is never taken, and what nobody needs goes.
+func TestCollectBeside(t *testing.T) {
+	s := newService(t)
+	ctx := namespaces.WithNamespace(context.Background(), "collect")
+	leased, images := leasesapi.NewLeasesClient(s.conn), imagesapi.NewImagesClient(s.conn)
+	base, based := blob(5000)
+	check := func(p []byte, d ocispec.Descriptor) error {
+		got, err := content.ReadBlob(ctx, s.cs, d)
+		if err == nil && !bytes.Equal(got, p) {
+			err = fmt.Errorf("%d bytes are not what was written", len(got))
+		}
+		return err
+	}
+	pull := func(name string) error {
+		if _, err := leased.Create(ctx, &leasesapi.CreateRequest{ID: name}); err != nil {
+			return err
+		}
+		held := leases.WithLease(ctx, name)
+		layer, layerd := blob(3000)
+		manifest, manifestd := blob(500)
+		refs := map[string]string{"containerd.io/gc.ref.content.l.0": string(based.Digest), "containerd.io/gc.ref.content.l.1": string(layerd.Digest)}
+		if err := content.WriteBlob(held, s.cs, name+"-base", bytes.NewReader(base), based); err != nil {
+			return fmt.Errorf("base: %w", err)
+		}
+		if err := check(base, based); err != nil {
+			return fmt.Errorf("base under the lease: %w", err)
+		}
+		if err := content.WriteBlob(held, s.cs, name+"-layer", bytes.NewReader(layer), layerd); err != nil {
+			return fmt.Errorf("layer: %w", err)
+		}
+		if err := content.WriteBlob(held, s.cs, name+"-manifest", bytes.NewReader(manifest), manifestd, content.WithLabels(refs)); err != nil {
+			return fmt.Errorf("manifest: %w", err)
+		}
+		target := types.Descriptor{MediaType: "m", Digest: manifestd.Digest, Size_: manifestd.Size}
+		if _, err := images.Create(held, &imagesapi.CreateImageRequest{Image: imagesapi.Image{Name: name, Target: target}}); err != nil {
+			return err
+		}
+		if _, err := leased.Delete(ctx, &leasesapi.DeleteRequest{ID: name, Sync: rand.Intn(2) == 0}); err != nil {
+			return err
+		}
+		for _, err := range []error{check(base, based), check(layer, layerd), check(manifest, manifestd)} {
+			if err != nil {
+				return fmt.Errorf("in the image: %w", err)
+			}
+		}
+		if _, err := images.Delete(ctx, &imagesapi.DeleteImageRequest{Name: name, Sync: true}); err != nil {
+			return err
+		}
+		if _, err := s.cs.Info(ctx, layerd.Digest); !errdefs.IsNotFound(err) {
+			return fmt.Errorf("the layer of a removed image stays: %v", err)
+		}
+		return nil
+	}
+	// a write without a lease goes on for the whole time
+	slow, slowd := blob(1000)
+	w, err := s.cs.Writer(ctx, content.WithRef("slow"), content.WithDescriptor(slowd))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(slow[:500]); err != nil {
+		t.Fatal(err)
+	}
+	var pullers, collector sync.WaitGroup
+	done := make(chan struct{})
+	collections := 0
+	collector.Add(1)
+	go func() {
+		defer collector.Done()
+		for ; ; collections++ {
+			select {
+			case <-done:
+				return
+			default:
+			}
+			id := fmt.Sprint("collect-", collections)
+			if _, err := leased.Create(ctx, &leasesapi.CreateRequest{ID: id}); err != nil {
+				t.Error(err)
+				return
+			}
+			if _, err := leased.Delete(ctx, &leasesapi.DeleteRequest{ID: id, Sync: true}); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	}()
+	const clients = 8
+	pulls := number("LOAD_PULLS", 200)
+	for c := 0; c < clients; c++ {
+		pullers.Add(1)
+		go func(c int) {
+			defer pullers.Done()
+			for i := 0; i < pulls/clients; i++ {
+				if err := pull(fmt.Sprintf("image-%d-%d", c, i)); err != nil {
+					t.Errorf("client %d, pull %d: %v", c, i, err)
+					return
+				}
+			}
+		}(c)
+	}
+	pullers.Wait()
+	close(done)
+	collector.Wait()
+	if _, err := w.Write(slow[500:]); err != nil {
+		t.Error(err)
+	}
+	if err := w.Commit(ctx, slowd.Size, slowd.Digest); err != nil {
+		t.Errorf("the slow write: %v", err)
+	}
+	if _, err := leased.Create(ctx, &leasesapi.CreateRequest{ID: "last"}); err != nil {
+		t.Error(err)
+	}
+	if _, err := leased.Delete(ctx, &leasesapi.DeleteRequest{ID: "last", Sync: true}); err != nil {
+		t.Error(err)
+	}
+	if files, err := os.ReadDir(filepath.Join(s.root, "r", "content", "blobs", "sha256")); err != nil || len(files) != 0 {
+		t.Errorf("%d blobs are left: %v", len(files), err)
+	}
+	t.Logf("%d pulls beside %d collections", pulls, collections)
+}
