@@ -69,6 +69,25 @@ chmod +x "$WORK/bin/docker-credential-test"
 printf '{"credHelpers":{"%s":"test"}}' "$R" >"$DOCKER_CONFIG/config.json"
 PATH=$WORK/bin:$PATH expect "$digest" pull private/demo
 expect_fail 125 "docker-credential-test" pull private/demo
+# one that keeps what login is told, and lets go of it: nothing of it is in the file
+cat >"$WORK/bin/docker-credential-keep" <<H
+#!/bin/sh
+case \$1 in
+store) cat >"$WORK/kept" ;;
+get) [ -s "$WORK/kept" ] || { echo "credentials not found in native keychain"; exit 1; }; cat "$WORK/kept" ;;
+erase) rm -f "$WORK/kept" ;;
+esac
+H
+chmod +x "$WORK/bin/docker-credential-keep"
+printf '{"credsStore":"keep"}' >"$DOCKER_CONFIG/config.json"
+login() { echo secret | PATH=$WORK/bin:$PATH ross login -u me --password-stdin "$R"; }
+expect "logged in to $R as me" login
+jq -e '.Username == "me" and .Secret == "secret"' "$WORK/kept" >/dev/null || fail "the helper was told: $(cat "$WORK/kept")"
+! grep -q -e secret -e "$basic" "$DOCKER_CONFIG/config.json" || fail "the secret is in the file although there is a helper: $(cat "$DOCKER_CONFIG/config.json")"
+PATH=$WORK/bin:$PATH expect "$digest" pull private/demo
+PATH=$WORK/bin:$PATH expect "logged out of $R" ross logout "$R"
+[ ! -e "$WORK/kept" ] || fail "the helper keeps it after logout"
+PATH=$WORK/bin:$PATH expect_fail 125 "ross-cli login $R" pull private/demo
 rm "$DOCKER_CONFIG/config.json"
 
 # --- certificates
@@ -97,6 +116,7 @@ expect_fail 125 "certificates of ours come from" pull private/demo
 cp "$WORK/client.pem" "$ROSS_HOSTS_DIRS/$R/me.cert"
 cp "$WORK/client.key" "$ROSS_HOSTS_DIRS/$R/me.key"
 expect "$digest" pull private/demo
+expect "$digest" ross push -q "$R/private/demo" "$R/certified/demo:1"
 
 # several certificates of ours: one after the other until one is taken; and when none is
 make_ca stranger
@@ -125,6 +145,19 @@ printf '{"auths":{"%s":{"auth":"%s"}}}' "$R" "$(printf 'me:wrong' | base64)" >"$
 expect_fail 125 "incorrect username or password" pull private/demo
 printf '{"auths":{"%s":{"auth":"%s"}}}' "$R" "$basic" >"$DOCKER_CONFIG/config.json"
 expect "$digest" pull private/demo
+# and pushes: the blobs of one repository are mounted into the other with a token for both
+ross load -q --input "$WORK/demo" >/dev/null
+expect "$digest" ross push -q demo "$R/pushed/one:1"
+: >"$WORK/token/granted"
+ross push "$R/private/demo" "$R/pushed/two:1" 2>/dev/null | finds -F "(0 blobs sent, 2 mounted, 0 there before)" || fail "blobs were not mounted: $(cat "$WORK/token/granted")"
+grep -qE '^me repository:pushed/two:pull,push repository:private/demo:pull$' "$WORK/token/granted" || fail "granted: $(cat "$WORK/token/granted")"
+expect "$digest" ross push -q --chunk-size 100k demo "$R/pushed/three:1"
+expect "1" ross image tags "$R/pushed/two"
+skopeo inspect --cert-dir "$ROSS_HOSTS_DIRS/$R" --creds me:secret "docker://$R/pushed/two:1" >/dev/null || fail "skopeo cannot read what was mounted"
+mv "$DOCKER_CONFIG/config.json" "$WORK/config.json"
+expect_fail 125 "a login is needed" ross push -q demo "$R/pushed/four:1"
+expect_fail 125 "a login is needed" ross image tags "$R/pushed/two"
+mv "$WORK/config.json" "$DOCKER_CONFIG/config.json"
 printf '{"auths":{"%s":{"identitytoken":"refresh-me"}}}' "$R" >"$DOCKER_CONFIG/config.json"
 expect "$digest" pull private/demo
 printf '{"auths":{"%s":{"identitytoken":"forged"}}}' "$R" >"$DOCKER_CONFIG/config.json"
