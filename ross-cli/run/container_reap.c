@@ -190,7 +190,9 @@ restart_when_due(struct session *s, const char *id, struct err *err)
     if (r < 0 || now.restart_at_ns != note.restart_at_ns)
         return r;
     r = container_find(s, id, &c, err);
-    return r < 0 ? r : container_start_by_policy(s, &c, &status, err);
+    if (r == 0)
+        r = container_start_by_policy(s, &c, &now, &status, err);
+    return r < 0 ? r : 0;
 }
 
 int
@@ -264,10 +266,10 @@ restore_one(struct session *s, const char *id, void (*on_start)(const struct con
     policy = container_restart_policy(&c);
     if (!restart_after_boot(&policy, &note) && !note.restart_at_ns)
         return 0;
-    r = container_start_by_policy(s, &c, &status, err);
+    r = container_start_by_policy(s, &c, &note, &status, err);
     if (r == 0)
         on_start(&c);
-    return r;
+    return r < 0 ? r : 0;
 }
 
 int

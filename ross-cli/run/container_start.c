@@ -308,9 +308,24 @@ start_attached(struct session *s, struct container_start *how, int *ret_status, 
     return r < 0 ? r : end;
 }
 
+/* 1 when the note says something else than it did. */
+static int
+note_changed(const struct session *s, const char *id, const struct container_state *before,
+             struct err *err)
+{
+    struct container_state now;
+    int r = container_state_read(s->root, s->ctx.ns, id, &now, err);
+
+    if (r < 0)
+        return r;
+    return now.finished != before->finished || now.finished_ns != before->finished_ns ||
+           now.stopped != before->stopped || now.restart_at_ns != before->restart_at_ns;
+}
+
+/* decided_on: the note for which its policy starts it, or NULL when somebody does. */
 static int
 start_again(struct session *s, const struct container *c, const struct container_start_options *opt,
-            bool by_policy, int *ret_status, struct err *err)
+            const struct container_state *decided_on, int *ret_status, struct err *err)
 {
     auto_close int client_fd = -1, lock_fd = -1;
     AUTO_PTR(container_net) net = NULL;
@@ -321,7 +336,7 @@ start_again(struct session *s, const struct container *c, const struct container
         .record = c,
         .mounts = &mounts,
         .terminal = wants_terminal(c),
-        .by_policy = by_policy,
+        .by_policy = decided_on != NULL,
         .timing = &timing,
         .lock_fd = &lock_fd,
     };
@@ -335,6 +350,8 @@ start_again(struct session *s, const struct container *c, const struct container
     client_fd = fd_close(client_fd); /* whoever had it is done; the bundle is made anew */
     if (r == 0)
         r = container_lock(s, c->id, &lock_fd, err);
+    if (r == 0 && decided_on && (r = note_changed(s, c->id, decided_on, err)))
+        return r;
     if (r == 0)
         r = make_ready(s, c, &bundle, &mounts, err);
     if (r == 1)
@@ -365,14 +382,15 @@ int
 container_start_again(struct session *s, const struct container *c,
                       const struct container_start_options *opt, int *ret_status, struct err *err)
 {
-    return start_again(s, c, opt, false, ret_status, err);
+    return start_again(s, c, opt, NULL, ret_status, err);
 }
 
 int
-container_start_by_policy(struct session *s, const struct container *c, int *ret_status,
+container_start_by_policy(struct session *s, const struct container *c,
+                          const struct container_state *decided_on, int *ret_status,
                           struct err *err)
 {
     const struct container_start_options detached = {0};
 
-    return start_again(s, c, &detached, true, ret_status, err);
+    return start_again(s, c, &detached, decided_on, ret_status, err);
 }

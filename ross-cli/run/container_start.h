@@ -2,6 +2,7 @@
 /* From a container's record and bundle to a running task, in the foreground or left alone. */
 #pragma once
 
+#include "container_dir.h"
 #include "container_make.h"
 #include "timing.h"
 
@@ -44,6 +45,10 @@ struct container_start_options {
 int container_start_again(struct session *s, const struct container *c,
                           const struct container_start_options *opt, int *ret_status,
                           struct err *err);
-/* Detached, and counted as one of its policy's starts. */
-int container_start_by_policy(struct session *s, const struct container *c, int *ret_status,
+/*
+ * Detached, and counted as one of its policy's starts. 1 when its note is not the one any more that this was
+ * decided on: somebody has started, stopped or removed it meanwhile, and nothing is done.
+ */
+int container_start_by_policy(struct session *s, const struct container *c,
+                              const struct container_state *decided_on, int *ret_status,
                               struct err *err);
