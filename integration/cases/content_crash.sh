@@ -32,13 +32,14 @@ put() { call content ingest --expected-digest "$1" --expected-size "$(stat -c %s
 
 # Everything that passes a fault point; remembers what was acknowledged.
 workload() {
-    acked1=no acked2=no gone1=no tried_rm=no
+    acked1=no acked2=no gone1=no tried_rm=no labelled=no leased=no
     put "$d1" "$one" ref-one && acked1=yes
     put "$d2" "$two" ref-two && acked2=yes
-    call content label "$d2" a=b || true
+    call content label "$d2" a=b && labelled=yes
     kill -0 "$CONTENTD_PID" 2>/dev/null && tried_rm=yes
     call content rm "$d1" && gone1=yes
-    call leases create --id l || true
+    call leases create --id l && leased=yes
+    return 0
 }
 
 verify() {
@@ -47,6 +48,9 @@ verify() {
     list=$(ctr content ls -q)
     [ $acked1 = no ] || [ $gone1 = yes ] || finds "$d1" <<<"$list" || [ "$tried_rm" = yes ] || fail "$what: the first blob is lost"
     [ $acked2 = no ] || finds "$d2" <<<"$list" || fail "$what: the second blob is lost"
+    [ $gone1 = no ] || ! finds "$d1" <<<"$list" || fail "$what: the removed blob is back"
+    [ $labelled = no ] || ctr content ls | finds "$d2.*a=b" || fail "$what: the label is lost"
+    [ $leased = no ] || ctr leases ls -q | finds -x l || fail "$what: the lease is lost"
     for digest in $list; do
         [ "sha256:$(ctr content get "$digest" | sha256sum | cut -d' ' -f1)" = "$digest" ] || fail "$what: $digest is wrong"
     done
