@@ -120,7 +120,9 @@ class Worker:
         """A container whose Create was cut off by the death of its client: containerd ends it, but takes its time, and would take the next of the
         same name along."""
         self.note("abandoned", name)
-        self.once(TASKS, "Delete", field(1, name), 60)
+        # as often as it takes: a containerd that is away just now will find the task again
+        while self.call(TASKS, "Delete", field(1, name), (NOT_FOUND,))[0] is None:
+            pass
         while self.call(CONTAINERS, "Delete", field(1, name), (NOT_FOUND,))[0] is None:
             pass
 
