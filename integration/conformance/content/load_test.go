@@ -195,29 +195,49 @@ func TestSlowReaders(t *testing.T) {
 	}
 }
 
-// TestVanishedWriter: a client that goes away in the middle of a stream frees its ref at once.
+// TestVanishedWriter: a client that goes away in the middle of a stream, or with its whole connection, frees its ref.
 func TestVanishedWriter(t *testing.T) {
 	s := newService(t)
 	ctx := namespaces.WithNamespace(context.Background(), "gone")
-	api := contentapi.NewContentClient(s.conn)
-	for i := 0; i < 50; i++ {
-		stop, cancel := context.WithCancel(ctx)
-		stream, err := api.Write(stop)
+	const rounds = 50
+	waits := 0
+	// one byte at the offset; a client of containerd tries again while the ref is locked
+	write := func(api contentapi.ContentClient, ctx context.Context, at int64) {
+		for until := time.Now().Add(30 * time.Second); ; waits++ {
+			stream, err := api.Write(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := stream.Send(&contentapi.WriteContentRequest{Action: contentapi.WriteActionWrite, Ref: "ref", Data: []byte("x"), Offset: at}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err = stream.Recv(); err == nil {
+				return
+			}
+			if code(err) != codes.Unavailable || time.Now().After(until) {
+				t.Fatalf("round %d: %v", at, err)
+			}
+		}
+	}
+	for i := 0; i < rounds; i++ {
+		if i%2 == 0 {
+			stop, cancel := context.WithCancel(ctx)
+			write(contentapi.NewContentClient(s.conn), stop, int64(i))
+			cancel()
+			continue
+		}
+		conn, err := dial(filepath.Join(s.root, "s", "contentd.sock"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := stream.Send(&contentapi.WriteContentRequest{Action: contentapi.WriteActionWrite, Ref: "ref", Data: []byte("x"), Offset: int64(i)}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := stream.Recv(); err != nil {
-			t.Fatalf("round %d: %v", i, err)
-		}
-		cancel()
+		write(contentapi.NewContentClient(conn), ctx, int64(i))
+		conn.Close()
 	}
 	st, err := s.cs.Status(ctx, "ref")
-	if err != nil || st.Offset != 50 {
+	if err != nil || st.Offset != rounds {
 		t.Errorf("status %+v: %v", st, err)
 	}
+	t.Logf("%d writers vanished, the ref was still locked %d times", rounds, waits)
 }
 
 func code(err error) codes.Code { return status.Code(err) }
