@@ -37,7 +37,7 @@ for line in section.split("\n"):
         open(f"{sys.argv[2]}/want.{n}", "a").write(line + "\n")
 P
 # what differs from day to day: ids, ages, numbers and their units, the width of columns
-same_every_day() { sed -E -e 's/\b[0-9a-f]{12}([0-9a-f]{52}|…)?/ID/g' -e 's/seconds/second/g' -e 's/less than a second/1 second/gI' -e 's/[0-9]+(\.[0-9]+)?( ?[kMGT]?B)?/N/g' -e 's/ +/ /g' -e 's/^ | $//g'; }
+same_every_day() { sed -E -e 's/\b[0-9a-f]{12}([0-9a-f]{52}|…)?/ID/g' -e 's/(second|minute)s?/second/g' -e 's/less than a second/1 second/gI' -e 's/[0-9]+(\.[0-9]+)?( ?[kMGT]?B)?/N/g' -e 's/ +/ /g' -e 's/^ | $//g'; }
 [ "$(ls "$WORK/session" | grep -c cmd)" -ge 7 ] || fail "the README has no session: $(ls "$WORK/session")"
 for n in $(seq "$(ls "$WORK/session" | grep -c cmd)"); do
     cmd=$(cat "$WORK/session/cmd.$n")
