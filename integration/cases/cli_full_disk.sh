@@ -28,6 +28,8 @@ for name in stays goes forced; do ross run -d --name $name demo sh -c "$LOOP" >/
 ross run -d --name again --restart always demo sh -c 'sleep 1; exit 1' >/dev/null
 ross create --name idle demo true >/dev/null
 for name in stays goes forced; do wait_for 10 ross exec $name test -e /ready || fail "$name is not ready"; done
+five_lines() { [ "$(ross logs -n 5 stays | wc -l)" = 5 ]; }
+wait_for 10 five_lines || fail "the log does not begin"
 
 fill() { for _ in 1 2; do cat /dev/zero >>"$ROSS_ROOT/ballast" 2>/dev/null || true; done; }
 fill

@@ -74,6 +74,7 @@ expect "$owner" null_owner
 # a network of its own belongs to it
 if [ -d /usr/lib/cni ]; then
     expect "eth0 down" ross run --rm --runtime "$runtime" --network bridge --cap-add NET_ADMIN --userns auto demo sh -c 'echo $(ls /sys/class/net | grep eth) $(ip link set eth0 down && echo down)'
+    ross network prune -f >/dev/null
     [ -z "$(ls "$ROSS_STATE/userns" "$ROSS_STATE/netns" | grep -v :)" ] || fail "namespaces are left"
 fi
 
