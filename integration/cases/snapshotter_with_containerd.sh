@@ -134,7 +134,8 @@ removed() { # the view may be the garbage collector's already
     local list
     ctr snapshots --snapshotter ross rm v || true
     ctr snapshots --snapshotter ross rm made || true
-    # a collector that took the view leaves its name with the parent, which only it can remove then
+    # a collector that took the view leaves its name with the parent, which only it can remove then, once ctr's own label does not hold it
+    ctr snapshots --snapshotter ross label made containerd.io/gc.root= >/dev/null 2>&1 || true
     ctr content prune references >/dev/null 2>&1 || true
     list=$(rows) && ! grep -q '^made ' <<<"$list"
 }
