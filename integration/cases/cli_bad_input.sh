@@ -24,7 +24,7 @@ everything() {
     ls "$WORK" "$ROSS_STATE/tasks/default"
 }
 everything >"$WORK.before" # beside the folder that it lists
-trap 'rm -f "$WORK.before" "$WORK.after"; cleanup' EXIT
+trap 'status=$?; rm -f "$WORK.before" "$WORK.after"; (exit $status); cleanup' EXIT
 
 rows=0
 # CODE | what the sentence must have | command line
@@ -89,7 +89,7 @@ done <<R
 125|there is no image|run --pull never nobody
 125|means nothing here|create -d demo
 127|no-such-command|run --rm -e PASSWORD=hunter2 demo no-such-command
-126|/etc/passwd|run --rm demo /etc/passwd
+126|ermission denied|run --rm demo /etc/passwd
 125|no container has the name|start nobody
 125|no container has the name|stop nobody
 125|no container has the name|restart nobody
@@ -131,7 +131,7 @@ done <<R
 125|nobody who could write|exec -di here cat
 125|needs a terminal|exec -it here sh
 127|no-such-command|exec here no-such-command
-2|logs|logs --tail some here
+125|--tail|logs --tail some here
 125|--since|events --since yesterday
 125|--filter|events -f colour=red
 125|status='gone'|ps -f status=gone
