@@ -94,9 +94,9 @@ help_command(FILE *to, const struct command_row *c)
     }
 }
 
-/* The commands that start with the first word, for "ross-cli image". */
+/* The commands that start with the word, for "ross-cli image", asked for or as a complaint. How many they are. */
 static int
-help_group(const char *word)
+help_group(FILE *to, const char *word)
 {
     size_t len = strlen(word);
     int n = 0;
@@ -104,10 +104,37 @@ help_group(const char *word)
     for (size_t i = 0; i < commands_n; i++)
         if (strncmp(commands[i]->path, word, len) == 0 && commands[i]->path[len] == ' ') {
             if (n++ == 0)
-                fprintf(stderr, "ross-cli: '%s' needs one of these words after it:\n", word);
-            fprintf(stderr, "  %-18s %s\n", commands[i]->path, commands[i]->summary);
+                fprintf(to,
+                        to == stdout ? "usage: ross-cli %s WORD…\n\ncommands:\n"
+                                     : "ross-cli: '%s' needs one of these words after it:\n",
+                        word);
+            fprintf(to, "  %-18s %s\n", commands[i]->path, commands[i]->summary);
         }
     return n;
+}
+
+static int
+complain_unknown(const char *word)
+{
+    fprintf(stderr, "ross-cli: unknown command '%s', 'ross-cli help' lists them\n", word);
+    return EXIT_USAGE;
+}
+
+/* "help" and "help WORD…" */
+static int
+help_about(int n, char **words)
+{
+    int used;
+    bool all = n == 0 || strcmp(words[0], "--help") == 0;
+    const struct command_row *c = all ? NULL : command_find(n, words, &used);
+
+    if (all)
+        help_all(stdout);
+    else if (c)
+        help_command(stdout, c);
+    else if (!help_group(stdout, words[0]))
+        return complain_unknown(words[0]);
+    return 0;
 }
 
 static bool
@@ -226,16 +253,18 @@ main(int argc, char **argv)
         printf("ross-cli %s\n", ROSS_VERSION);
         return 0;
     }
-    if (opt.help || words == argc || strcmp(argv[words], "help") == 0) {
-        help_all(opt.help || words < argc ? stdout : stderr);
-        return opt.help || words < argc ? 0 : EXIT_USAGE;
+    if (opt.help || words == argc) {
+        help_all(opt.help ? stdout : stderr);
+        return opt.help ? 0 : EXIT_USAGE;
     }
+    if (strcmp(argv[words], "help") == 0)
+        return help_about(argc - words - 1, argv + words + 1);
     command = command_find(argc - words, argv + words, &used);
     if (!command) {
-        if (!help_group(argv[words]))
-            fprintf(stderr, "ross-cli: unknown command '%s', 'ross-cli help' lists them\n",
-                    argv[words]);
-        return EXIT_USAGE;
+        if (asks_for_help(argc - words - 1, argv + words + 1, false) &&
+            help_group(stdout, argv[words]))
+            return 0;
+        return help_group(stderr, argv[words]) ? EXIT_USAGE : complain_unknown(argv[words]);
     }
     session_init(&session, &opt);
     /* the last word of the command's name stands where a program's name would */

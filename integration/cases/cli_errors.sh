@@ -22,6 +22,8 @@ nothing_left() {
 expect_fail 2 "--no-such-option" ross run --no-such-option demo true
 expect_fail 2 "argument is missing" ross run
 expect_fail 2 "unknown command" ross runn
+expect_fail 2 "unknown command" ross help runn
+expect_fail 2 "unknown command" ross runn --help
 expect_fail 2 "unknown log level" ross --log-level loud ps
 expect_fail 125 "Upper/Case" ross run Upper/Case:x true
 expect_fail 125 "/no/such" ross run -v /no/such:/x demo true
@@ -33,6 +35,14 @@ expect_fail 125 "nothing" ross container rm nothing
 expect_fail 125 "/no/such/file" ross image load --input /no/such/file
 expect_fail 125 "unknown format" ross ps --format xml
 nothing_left "command line"
+# help is asked for in every way, and then no error
+expect "$(ross run --help)" ross help run
+expect "$(ross network create --help)" ross help network create
+expect "$(ross network --help)" ross help network
+ross network --help | finds '^  network create ' || fail "network --help"
+got=0
+ross network >"$WORK/out" 2>"$WORK/err" || got=$?
+[ $got = 2 ] && [ ! -s "$WORK/out" ] && finds '^  network create ' <"$WORK/err" || fail "network alone: $got $(cat "$WORK/out" "$WORK/err")"
 
 # registries
 expect_fail 125 "$REGISTRY/nosuch:latest" ross image pull -q "$REGISTRY/nosuch"
