@@ -95,6 +95,8 @@ class Peer(Shim):
                 out[n] = "never" if dict(fields(v)).get(1, 0) > 2 ** 63 else "a time"
             else:
                 out[n] = self.plain(v.decode(errors="replace"))
+        # they come by their numbers, which begin anew now and then
+        out.get("processes", []).sort(key=len)
         return out
 
     def shuts_down(self):
